@@ -1,0 +1,42 @@
+"""The samples a task evaluates on, decoded, degraded and ready to be scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Samples of one task, all of one size.
+
+    Attributes:
+        frame: one row per sample, in order. Columns ``sample`` (unique id), ``cluster`` (the
+            independent unit: identity, patient, scene), ``status`` (``ok`` or ``decode_error``)
+            and one column per axis.
+        inputs: ``[N, H, W, 3]`` uint8, degraded.
+        references: ``[N, H, W, 3]`` uint8, clean, same view as the input.
+        landmarks: ``[N, 5, 2]`` float32 pixels in the order of ``imaging.alignment``; NaN where
+            unknown; None for tasks without faces.
+        skin: ``[N, H, W]`` bool, visible skin; None where no mask exists.
+        gallery: ``[G, H, W, 3]`` uint8, clean reference views, one or more per identity.
+        gallery_landmarks: ``[G, 5, 2]`` float32.
+        gallery_frame: one row per gallery image: ``cluster`` and axis columns.
+        digest: content key of everything above.
+    """
+
+    frame: pd.DataFrame
+    inputs: NDArray[np.uint8]
+    references: NDArray[np.uint8]
+    digest: str
+    landmarks: NDArray[np.float32] | None = None
+    skin: NDArray[np.bool_] | None = None
+    gallery: NDArray[np.uint8] | None = None
+    gallery_landmarks: NDArray[np.float32] | None = None
+    gallery_frame: pd.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)

@@ -1,0 +1,94 @@
+"""Writing files so that a reader never sees half of one, and naming content by its digest.
+
+Every write goes to a temporary file in the same folder, is flushed to disk and then renamed over
+the target. Trade-off: a crash can leave a ``.tmp-*`` file behind; it is never read and the next
+write to the same folder removes it if it is older than a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from benchmark.errors import StoreError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes its name only when the block ends without an error.
+
+    Raises:
+        StoreError: if the disk is full or the folder cannot be written to.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+        temporary = None
+    except OSError as error:
+        raise StoreError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            mend="free some space or choose another folder (--runs, --cache or EQUILUX_CACHE)",
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_file(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text to ``path`` atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with sorted keys, two-space indent and a final newline, atomically."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def write_parquet(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table as Parquet, the same bytes for the same table."""
+    with atomic_file(path) as stream:
+        frame.to_parquet(stream, index=False, compression="zstd")
+
+
+def write_with(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
+    """Let ``writer`` fill a binary stream that becomes ``path`` when it returns."""
+    with atomic_file(path) as stream:
+        writer(stream)
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def content_key(*parts: Any) -> str:
+    """A digest of JSON-serialisable parts: equal parts, equal key.
+
+    Raises:
+        TypeError: for a part that JSON cannot say; nothing falls back to ``str``.
+    """
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
