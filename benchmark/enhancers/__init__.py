@@ -1,0 +1,43 @@
+"""Systems under measurement; registration is by text, so listing them imports nothing heavy."""
+
+from benchmark.enhancers.base import ENHANCERS
+
+_CLASSICAL = "benchmark.enhancers.classical"
+
+ENHANCERS.add(
+    "input",
+    f"{_CLASSICAL}:Identity",
+    summary="the degraded image untouched",
+    citation="",
+    licence="Apache-2.0",
+)
+ENHANCERS.add(
+    "gamma",
+    f"{_CLASSICAL}:Gamma",
+    summary="x^(1/2.2) on encoded values",
+    citation="",
+    licence="Apache-2.0",
+)
+ENHANCERS.add(
+    "clahe",
+    f"{_CLASSICAL}:Clahe",
+    summary="contrast-limited adaptive histogram equalisation of the HSV value (scikit-image)",
+    citation="Zuiderveld, Graphics Gems IV, 1994",
+    licence="BSD-3-Clause",
+)
+ENHANCERS.add(
+    "lime",
+    "benchmark.enhancers.lime:Lime",
+    summary="division by a structure-aware illumination map (sped-up solver)",
+    citation="Guo, Li & Ling, IEEE TIP 26(2), 2017",
+    licence="Apache-2.0",
+)
+ENHANCERS.add(
+    "oracle",
+    f"{_CLASSICAL}:Oracle",
+    summary="the clean reference: exposes the judge's own unfairness",
+    citation="",
+    licence="Apache-2.0",
+)
+
+__all__ = ["ENHANCERS"]
