@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+_ARRAYS = ("inputs", "references", "landmarks", "skin", "gallery", "gallery_landmarks")
 
 
 @dataclass(frozen=True)
@@ -19,13 +22,13 @@ class EvalSet:
             and one column per axis.
         inputs: ``[N, H, W, 3]`` uint8, degraded.
         references: ``[N, H, W, 3]`` uint8, clean, same view as the input.
+        digest: content key of everything in here.
         landmarks: ``[N, 5, 2]`` float32 pixels in the order of ``imaging.alignment``; NaN where
             unknown; None for tasks without faces.
         skin: ``[N, H, W]`` bool, visible skin; None where no mask exists.
         gallery: ``[G, H, W, 3]`` uint8, clean reference views, one or more per identity.
         gallery_landmarks: ``[G, 5, 2]`` float32.
         gallery_frame: one row per gallery image: ``cluster`` and axis columns.
-        digest: content key of everything above.
     """
 
     frame: pd.DataFrame
@@ -40,3 +43,29 @@ class EvalSet:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def save(self, folder: Path) -> None:
+        """Write everything but the digest, which is the key of the folder it is stored in."""
+        self.frame.to_parquet(folder / "frame.parquet", index=False)
+        if self.gallery_frame is not None:
+            self.gallery_frame.to_parquet(folder / "gallery_frame.parquet", index=False)
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            if array is not None:
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> EvalSet:
+        """Read what :meth:`save` wrote; the folder's name is the digest."""
+        arrays = {
+            name: np.load(folder / f"{name}.npy", allow_pickle=False)
+            for name in _ARRAYS
+            if (folder / f"{name}.npy").is_file()
+        }
+        gallery = folder / "gallery_frame.parquet"
+        return cls(
+            frame=pd.read_parquet(folder / "frame.parquet"),
+            gallery_frame=pd.read_parquet(gallery) if gallery.is_file() else None,
+            digest=folder.name,
+            **arrays,
+        )

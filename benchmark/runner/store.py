@@ -1,0 +1,114 @@
+"""The content-addressed store of stage results.
+
+An entry is a folder ``<stage>/<key>/`` whose ``entry.json`` lists every file with its SHA-256 and is
+written last. An entry without it, or with a file that does not match, is treated as absent and
+rebuilt. Entries are built in a temporary folder and renamed, so two processes that build the same
+one do no harm: the first to finish wins and the other's work is dropped.
+
+Trade-off: digests are checked once per process and entry, which costs a read of the files; a file
+that is damaged while a process is using it is found by the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.errors import StoreError
+from benchmark.files import sha256_of_file, write_json
+
+_INDEX = "entry.json"
+
+
+@dataclass
+class Store:
+    """Stage results under one root folder."""
+
+    root: Path
+    rebuilt: list[str] = field(default_factory=list)
+    _verified: set[Path] = field(default_factory=set)
+
+    def find(self, stage: str, key: str) -> Path | None:
+        """The folder of a complete, undamaged entry, or None; damaged ones are removed."""
+        folder = self.root / stage / key
+        if folder in self._verified:
+            return folder
+        index = folder / _INDEX
+        if not index.is_file():
+            return None
+        if not self._intact(folder, index):
+            self.rebuilt.append(f"{stage}/{key}")
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        self._verified.add(folder)
+        return folder
+
+    def build(self, stage: str, key: str, fill: Callable[[Path], None]) -> Path:
+        """Let ``fill`` write the files of a new entry and give it its name when it returns.
+
+        Raises:
+            StoreError: if the disk is full or the root cannot be written to.
+        """
+        target = self.root / stage / key
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
+        except OSError as error:
+            raise _cannot_write(target, error) from error
+        try:
+            fill(work)
+            files = sorted(p for p in work.rglob("*") if p.is_file())
+            digests = {p.relative_to(work).as_posix(): sha256_of_file(p) for p in files}
+            write_json(work / _INDEX, {"format": 1, "files": digests})
+            shutil.rmtree(target, ignore_errors=True)
+            work.replace(target)
+        except OSError as error:
+            if (target / _INDEX).is_file():  # another process finished the same entry first
+                return target
+            raise _cannot_write(target, error) from error
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        self._verified.add(target)
+        return target
+
+    def scratch(self, stage: str, key: str) -> Path:
+        """A folder for checkpoints of an entry under construction; survives a killed process."""
+        folder = self.root / stage / f".scratch-{key}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(folder, error) from error
+        return folder
+
+    def drop_scratch(self, stage: str, key: str) -> None:
+        """Remove the checkpoints of an entry that is complete."""
+        shutil.rmtree(self.root / stage / f".scratch-{key}", ignore_errors=True)
+
+    def size(self) -> int:
+        """Bytes on disk, everything counted."""
+        return sum(
+            os.lstat(Path(folder) / name).st_size
+            for folder, _, names in os.walk(self.root)
+            for name in names
+        )
+
+    @staticmethod
+    def _intact(folder: Path, index: Path) -> bool:
+        try:
+            files = json.loads(index.read_text(encoding="utf-8"))["files"]
+            return all(sha256_of_file(folder / name) == digest for name, digest in files.items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write: {error.strerror or error}",
+        where=str(path),
+        mend="free some space, or choose another folder with --cache or EQUILUX_CACHE",
+    )

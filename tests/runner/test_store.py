@@ -1,0 +1,72 @@
+"""The store hands out complete, undamaged entries or nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import StoreError
+from benchmark.runner.store import Store
+
+
+def fill(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "a.bin").write_bytes(b"abc")
+    (folder / "sub" / "b.bin").write_bytes(b"def")
+
+
+def test_build_then_find(tmp_path: Path) -> None:
+    built = Store(tmp_path).build("score", "k1", fill)
+    found = Store(tmp_path).find("score", "k1")
+    assert found == built
+    assert (built / "sub" / "b.bin").read_bytes() == b"def"
+    assert Store(tmp_path).find("score", "k2") is None
+
+
+@pytest.mark.parametrize("damage", ["change", "remove", "index", "no index", "index type"])
+def test_a_damaged_entry_is_absent_and_rebuilt(tmp_path: Path, damage: str) -> None:
+    folder = Store(tmp_path).build("score", "k", fill)
+    match damage:
+        case "change":
+            (folder / "a.bin").write_bytes(b"abd")
+        case "remove":
+            (folder / "sub" / "b.bin").unlink()
+        case "index":
+            (folder / "entry.json").write_text("{", encoding="utf-8")
+        case "no index":
+            (folder / "entry.json").unlink()
+        case "index type":
+            (folder / "entry.json").write_text("[]", encoding="utf-8")
+    store = Store(tmp_path)
+    assert store.find("score", "k") is None
+    store.build("score", "k", fill)
+    assert (Store(tmp_path).find("score", "k") or tmp_path).joinpath("a.bin").read_bytes() == b"abc"
+
+
+def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    def fails(folder: Path) -> None:
+        (folder / "half.bin").write_bytes(b"x")
+        raise RuntimeError("killed")
+
+    store = Store(tmp_path)
+    with pytest.raises(RuntimeError):
+        store.build("train", "k", fails)
+    assert store.find("train", "k") is None
+    assert list((tmp_path / "train").iterdir()) == []
+
+
+def test_an_unwritable_root_is_a_clear_error(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("", encoding="utf-8")
+    with pytest.raises(StoreError, match="EQUILUX_CACHE"):
+        Store(blocker).build("train", "k", fill)
+
+
+def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
+    def full(folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StoreError, match="No space left"):
+        Store(tmp_path).build("train", "k", full)
+    assert list((tmp_path / "train").iterdir()) == []
