@@ -1,0 +1,33 @@
+"""The command line: parse, call, print. Everything else lives below."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from benchmark.errors import EquiluxError
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; a user's mistake prints no traceback."""
+    # nothing may wait for a network: data and weights are fetched by explicit commands only
+    for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ.setdefault(variable, "1")
+    import click
+
+    from benchmark.cli.app import app
+
+    try:
+        code = app(standalone_mode=False)
+    except EquiluxError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("\ninterrupted; the same command goes on where this one stopped\n")
+        sys.exit(_INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -133,7 +133,9 @@ def _frame(table: pd.DataFrame, mapping: MappingSpec, statuses: list[str]) -> pd
         {
             "sample": table[mapping.sample or mapping.image],
             "cluster": table[mapping.identity],
-            "role": np.where(table[mapping.gallery.column] == mapping.gallery.value, GALLERY, PROBE),
+            "role": np.where(
+                table[mapping.gallery.column] == mapping.gallery.value, GALLERY, PROBE
+            ),
             "status": statuses,
         }
     )
