@@ -37,7 +37,7 @@ def test_a_wrong_name_gets_suggestions() -> None:
 def test_a_name_is_taken_once() -> None:
     things: Registry[int] = Registry("loss", group="equilux.none")
     things.add("a", 1, summary="")
-    with pytest.raises(EquiluxError, match="two losss? want the name"):
+    with pytest.raises(EquiluxError, match=r"two losss? want the name"):
         things.add("a", 2, summary="")
 
 

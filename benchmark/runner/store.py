@@ -1,7 +1,7 @@
 """The content-addressed store of stage results.
 
-An entry is a folder ``<stage>/<key>/`` whose ``entry.json`` lists every file with its SHA-256 and is
-written last. An entry without it, or with a file that does not match, is treated as absent and
+An entry is a folder ``<stage>/<key>/`` whose ``entry.json`` lists every file with its SHA-256 and
+is written last. An entry without it, or with a file that does not match, is treated as absent and
 rebuilt. Entries are built in a temporary folder and renamed, so two processes that build the same
 one do no harm: the first to finish wins and the other's work is dropped.
 
