@@ -1,0 +1,164 @@
+"""The trained context predictor: learning, temperature, weights that are checked, the asset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from benchmark.assets import asset_folder
+from benchmark.contexts.base import CONTEXTS
+from benchmark.contexts.cnn import ASSET, CnnPredictor, ContextNet
+from benchmark.contexts.training import (
+    ContextSet,
+    ContextSettings,
+    context_card,
+    context_logits,
+    fit_context_net,
+    fit_temperature,
+    save_context_net,
+)
+from benchmark.errors import WeightsError
+
+FACE, GENERIC = CONTEXTS.index("face"), CONTEXTS.index("generic")
+
+
+def discs_and_noise(count: int, seed: int = 0) -> ContextSet:
+    """Half bright discs ("face"), half noise ("generic")."""
+    rng = np.random.default_rng(seed)
+    grid = np.linspace(-1, 1, 40)
+    disc = (grid[:, None] ** 2 + grid[None] ** 2 < 0.4)[None, ..., None]
+    labels = np.where(np.arange(count) % 2 == 0, FACE, GENERIC)
+    texture = rng.uniform(0, 1, (count, 40, 40, 3))
+    images = np.where(labels[:, None, None, None] == FACE, 0.2 + 0.6 * disc, texture)
+    levels = np.where(labels == FACE, np.where(np.arange(count) % 4 == 0, "light", "dark"), "")
+    return ContextSet((images * 255).astype(np.uint8), labels.astype(np.int64), levels)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("assets")
+    settings = ContextSettings(steps=25, batch=16)
+    network, known = fit_context_net(discs_and_noise(40), settings)
+    card = context_card(
+        {"1": context_logits(network, discs_and_noise(20, 1), lambda images: images)},
+        discs_and_noise(20, 1),
+        known=known,
+        temperature=1.0,
+    )
+    save_context_net(
+        network,
+        folder=folder,
+        settings=settings,
+        known=known,
+        temperature=1.0,
+        data={"faces": "discs"},
+        card=card,
+    )
+    return folder
+
+
+def test_size_is_as_designed() -> None:
+    parameters = sum(p.numel() for p in ContextNet(2).parameters())
+    assert 380_000 < parameters < 420_000
+
+
+def test_it_learns_and_the_record_says_how_well(trained: Path) -> None:
+    record = CnnPredictor(trained).record
+    assert record.card["accuracy"] > 0.9
+    assert record.settings["contexts"] == ["generic", "face"]
+    levels = {row["tone_level"]: row["n"] for row in record.card["face_recall"]}
+    assert levels == {"light": 5, "dark": 5}
+
+
+def test_training_repeats_bit_for_bit() -> None:
+    runs = [fit_context_net(discs_and_noise(8), ContextSettings(steps=2, batch=4))[0] for _ in "ab"]
+    first, second = (run.state_dict() for run in runs)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_training_leaves_the_global_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    fit_context_net(discs_and_noise(8), ContextSettings(steps=1, batch=4))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_unknown_contexts_get_exactly_zero(trained: Path) -> None:
+    predictor = CnnPredictor(trained)
+    vectors = predictor.predict(torch.rand(3, 3, 31, 50))
+    assert predictor.knows == ("generic", "face")
+    assert torch.equal(vectors[:, [1, 3]], torch.zeros(3, 2))
+    torch.testing.assert_close(vectors.sum(1), torch.ones(3))
+    assert (vectors >= 0).all()
+
+
+def test_vectors_can_be_used_in_a_loss(trained: Path) -> None:
+    weight = CnnPredictor(trained).predict(torch.rand(2, 3, 16, 16))
+    value = torch.ones(2, 4, requires_grad=True)
+    (weight * value).sum().backward()
+    assert torch.equal(value.grad, weight)
+
+
+@pytest.mark.parametrize("factor", [0.05, 0.5])
+def test_exposure_alone_decides_nothing(trained: Path, factor: float) -> None:
+    predictor, images = CnnPredictor(trained), torch.rand(4, 3, 40, 40)
+    torch.testing.assert_close(
+        predictor.predict(images), predictor.predict(images * factor), atol=0.02, rtol=0
+    )
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_a_blank_image_gets_a_finite_answer(trained: Path, level: float) -> None:
+    vectors = CnnPredictor(trained).predict(torch.full((1, 3, 8, 8), level))
+    assert vectors.isfinite().all()
+
+
+def test_vectors_do_not_depend_on_the_batch(trained: Path) -> None:
+    predictor, images = CnnPredictor(trained), torch.rand(5, 3, 32, 32)
+    alone = torch.cat([predictor.predict(image[None]) for image in images])
+    torch.testing.assert_close(predictor.predict(images), alone, atol=1e-5, rtol=0)
+
+
+def test_temperature_recovers_what_was_planted() -> None:
+    generator = torch.Generator().manual_seed(0)
+    honest = torch.randn(20_000, 3, generator=generator) * 2
+    target = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
+    assert fit_temperature(honest * 3, target) == pytest.approx(3.0, rel=0.05)
+    fitted = fit_temperature(honest * 3, target)
+    losses = [
+        float(functional.cross_entropy(honest * 3 / t, target))
+        for t in (0.8 * fitted, fitted, 1.2 * fitted)
+    ]
+    assert losses[1] == min(losses)
+
+
+def test_altered_weights_are_refused(trained: Path, tmp_path: Path) -> None:
+    for path in trained.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = tmp_path / f"{ASSET}.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"(?s)sha256.*instruments train context-cnn"):
+        CnnPredictor(tmp_path)
+    weights.unlink()
+    with pytest.raises(WeightsError, match=r"(?s)missing.*instruments train context-cnn"):
+        CnnPredictor(tmp_path)
+    (tmp_path / f"{ASSET}.json").write_text(json.dumps({"name": ASSET}))
+    with pytest.raises(WeightsError, match="training record"):
+        CnnPredictor(tmp_path)
+
+
+@pytest.mark.skipif(
+    not (asset_folder() / f"{ASSET}.json").is_file(), reason="the asset is not trained yet"
+)
+def test_the_committed_asset_is_good_and_small() -> None:
+    record = CnnPredictor().record
+    assert record.card["accuracy"] > 0.95
+    assert record.card["ece"] < 0.05
+    assert min(row["recall"] for row in record.card["face_recall"]) > 0.8
+    assert (asset_folder() / f"{ASSET}.safetensors").stat().st_size < 2_000_000
