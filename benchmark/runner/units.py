@@ -58,6 +58,8 @@ class Unit:
         payload: everything else that decides the result; JSON only.
         needs: roles mapped to the (stage, key) of other units' results.
         device: kind of device, ``cpu`` or ``cuda``.
+        hints: where things are on this machine, for example a folder of photographs whose content
+            is in the payload as a digest; not part of the key.
     """
 
     stage: Stage
@@ -65,6 +67,7 @@ class Unit:
     payload: Mapping[str, Any]
     needs: Mapping[str, tuple[Stage, str]] = field(default_factory=dict)
     device: str = "cpu"
+    hints: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def key(self) -> str:
@@ -86,6 +89,7 @@ class Unit:
                 "payload": dict(self.payload),
                 "needs": {role: list(reference) for role, reference in self.needs.items()},
                 "device": self.device,
+                "hints": dict(self.hints),
             },
             sort_keys=True,
         )

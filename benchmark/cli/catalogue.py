@@ -1,0 +1,168 @@
+"""``python -m benchmark list`` and ``show``: everything that can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.output import print_json, print_table
+
+
+class Kind(StrEnum):
+    """What there are lists of."""
+
+    TASKS = "tasks"
+    SUBMISSIONS = "submissions"
+    ENHANCERS = "enhancers"
+    METRICS = "metrics"
+    LOSSES = "losses"
+    SCHEDULES = "schedules"
+    JUDGES = "judges"
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """Names with a summary each, and the details of one name."""
+
+    summaries: Callable[[], Mapping[str, str]]
+    details: Callable[[str], Mapping[str, Any]]
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+def list_(kind: Annotated[Kind, typer.Argument()], as_json: AsJson = False) -> None:
+    """List everything of one kind by name."""
+    summaries = _CATALOGUES[kind].summaries()
+    if as_json:
+        print_json([{"name": n, "summary": s} for n, s in summaries.items()])
+    elif summaries:
+        print_table(["name", "summary"], [[n, s] for n, s in summaries.items()])
+    else:
+        typer.echo(f"no {kind.value}")
+
+
+def show(
+    kind: Annotated[Kind, typer.Argument()],
+    name: Annotated[str, typer.Argument()],
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is declared about one thing."""
+    details = _CATALOGUES[kind].details(name)
+    if as_json:
+        print_json(details)
+    else:
+        print_table(["", ""], [[key, _text(value)] for key, value in details.items()], title=name)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_text(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_text(inner) for inner in value) or "-"
+    return "-" if value in ("", None) else str(value)
+
+
+def _tasks() -> Mapping[str, str]:
+    from benchmark.spec.catalogue import find_task, task_names
+
+    return {name: find_task(name).spec.title for name in task_names()}
+
+
+def _task(name: str) -> Mapping[str, Any]:
+    from benchmark.spec.catalogue import find_task
+
+    found: Mapping[str, Any] = find_task(name).spec.model_dump(mode="json")
+    return found
+
+
+def _submissions() -> Mapping[str, str]:
+    from benchmark.spec.submission import find_submission, submission_names
+
+    return {name: find_submission(name).title for name in submission_names()}
+
+
+def _submission(name: str) -> Mapping[str, Any]:
+    from benchmark.spec.submission import find_submission
+
+    found: Mapping[str, Any] = find_submission(name).model_dump(mode="json")
+    return found
+
+
+def _registries(kind: Kind) -> list[Any]:
+    match kind:
+        case Kind.ENHANCERS:
+            from benchmark.enhancers import ENHANCERS
+            from benchmark.enhancers.hosts import HOSTS
+
+            return [ENHANCERS, HOSTS]
+        case Kind.LOSSES:
+            from benchmark.losses import LOSSES
+
+            return [LOSSES]
+        case Kind.SCHEDULES:
+            from benchmark.schedules import ARMS
+
+            return [ARMS]
+        case _:
+            from benchmark.judges import JUDGES
+
+            return [JUDGES]
+
+
+def _from_registries(kind: Kind) -> _Catalogue:
+    def summaries() -> Mapping[str, str]:
+        return {entry.name: entry.summary for reg in _registries(kind) for entry in reg}
+
+    def details(name: str) -> Mapping[str, Any]:
+        from benchmark.registry import unknown_name
+
+        for registry in _registries(kind):
+            if name in registry:
+                entry = registry.entry(name)
+                target = registry.get(name)
+                declared = (
+                    asdict(target) if is_dataclass(target) and not isinstance(target, type) else {}
+                )
+                return {
+                    "name": entry.name,
+                    "summary": entry.summary,
+                    "origin": entry.origin,
+                    **{k: v for k, v in entry.meta.items() if isinstance(v, str | int | float)},
+                    **{k: v for k, v in declared.items() if not callable(v)},
+                }
+        raise unknown_name(kind.value, name, tuple(summaries()))
+
+    return _Catalogue(summaries, details)
+
+
+def _metrics() -> Mapping[str, str]:
+    from benchmark.metrics import metric_specs
+
+    return {name: spec.summary for name, spec in metric_specs().items()}
+
+
+def _metric(name: str) -> Mapping[str, Any]:
+    from benchmark.metrics import plan_scorers
+
+    scorers = plan_scorers((name,))
+    missing = scorers.unavailable.get(name)
+    declared = asdict(scorers.specs[name])
+    declared["needs"] = sorted(declared["needs"])
+    state = f"no: {missing.reason}; {missing.mend}" if missing else "yes"
+    return declared | {"available": state}
+
+
+_CATALOGUES: Mapping[Kind, _Catalogue] = {
+    Kind.TASKS: _Catalogue(_tasks, _task),
+    Kind.SUBMISSIONS: _Catalogue(_submissions, _submission),
+    Kind.METRICS: _Catalogue(_metrics, _metric),
+    Kind.ENHANCERS: _from_registries(Kind.ENHANCERS),
+    Kind.LOSSES: _from_registries(Kind.LOSSES),
+    Kind.SCHEDULES: _from_registries(Kind.SCHEDULES),
+    Kind.JUDGES: _from_registries(Kind.JUDGES),
+}

@@ -1,0 +1,132 @@
+"""``python -m benchmark run`` and ``report``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+
+
+class Profiles(StrEnum):
+    """How much work a run does."""
+
+    SMOKE = "smoke"
+    QUICK = "quick"
+    FULL = "full"
+
+
+class Devices(StrEnum):
+    """Where everything that is torch runs."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def run(
+    task: Annotated[str, typer.Option(help="Name of a task, or path of a task.yaml.")],
+    profile: Annotated[
+        Profiles, typer.Option(help="smoke: under a minute; quick: minutes; full: for a GPU.")
+    ] = Profiles.QUICK,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of photographs with metadata.csv; not the probe.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="How to read --data: a YAML file or a shipped name.")
+    ] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="Only this system or host; may be repeated.")
+    ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option(help="Only this training arm; may be repeated.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this metric; may be repeated.")
+    ] = None,
+    device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
+        Devices.AUTO
+    ),
+    runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
+    cache: Annotated[
+        Path | None, typer.Option(help="Stage results; default EQUILUX_CACHE or the user's cache.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
+) -> None:
+    """Train, enhance, score, compare groups, and write the report."""
+    from benchmark.paths import cache_root
+    from benchmark.progress import Reporter
+    from benchmark.report import print_summary
+    from benchmark.runner.plan import make_plan
+    from benchmark.runner.request import resolve
+    from benchmark.runner.run import execute
+    from benchmark.runner.store import Store
+    from benchmark.spec.catalogue import find_task
+    from benchmark.spec.task import ProfileName
+
+    request = resolve(
+        find_task(task),
+        profile=cast(ProfileName, profile.value),
+        device=_device(device),
+        data=data,
+        mapping=mapping,
+        systems=tuple(system or ()),
+        arms=tuple(arm or ()),
+        metrics=tuple(metric or ()),
+    )
+    plan = make_plan(request)
+    store = Store(cache or cache_root())
+    reporter = Reporter()
+    reporter.console.print(_outline(plan, store), highlight=False)
+    if dry_run:
+        return
+    done = execute(request, plan, store=store, runs=runs, reporter=reporter)
+    seconds = ", ".join(f"{p.name} {p.seconds:.0f} s" for p in done.phases if p.seconds >= 0.5)
+    reporter.console.print(f"phases: {seconds or 'all cached'}", highlight=False)
+    print_summary(done.folder, Console())
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="A finished run, runs/<run_id>.")],
+) -> None:
+    """Print a finished run again and rebuild its report.html."""
+    from benchmark.report import print_summary, render_report
+
+    render_report(folder)
+    print_summary(folder, Console())
+
+
+def _device(wanted: Devices) -> str:
+    import torch
+
+    from benchmark.errors import EquiluxError
+
+    available = torch.cuda.is_available()
+    if wanted is Devices.CUDA and not available:
+        raise EquiluxError(
+            "torch finds no CUDA device here",
+            mend="use --device cpu, or auto to take what is there",
+        )
+    return "cuda" if available and wanted is not Devices.CPU else "cpu"
+
+
+def _outline(plan: object, store: object) -> str:
+    from benchmark.runner.estimates import Estimates
+    from benchmark.runner.plan import Plan
+    from benchmark.runner.store import Store
+
+    assert isinstance(plan, Plan)
+    assert isinstance(store, Store)
+    missing = plan.missing(store)
+    total = len(list(plan))
+    if not missing:
+        return f"plan: {total} units, all cached"
+    stages = {unit.stage: 0 for unit in missing}
+    for unit in missing:
+        stages[unit.stage] += 1
+    detail = ", ".join(f"{stage} {count}" for stage, count in stages.items())
+    seconds = Estimates(store.root).total(missing)
+    guess = f", about {seconds:.0f} s as measured here before" if seconds is not None else ""
+    return f"plan: {total} units, {total - len(missing)} cached, to do: {detail}{guess}"

@@ -1,0 +1,103 @@
+"""The worst cases of every system and group as small pictures: input, output, reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmark.data.evalset import EvalSet
+from benchmark.files import write_json, write_with
+from benchmark.runner.plan import Plan
+from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.store import Store
+
+_SIDE = 160
+
+
+def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> None:
+    """Write ``gallery/index.json`` and its pictures: per system and group, the worst sample.
+
+    Worst is by the identity metric of the headline, or the first primary metric that is at hand;
+    of a host trained in several seeds the first seed is shown.
+    """
+    samples = pd.read_parquet(folder / "samples.parquet")
+    metric = _metric(request, plan, samples)
+    entries: list[dict[str, Any]] = []
+    if metric is not None:
+        direction = plan.scorers.metrics[metric].direction
+        evalset = EvalSet.load(_entry(store, plan.data))
+        for run in _one_seed_each(request.systems):
+            images = np.load(_entry(store, plan.enhancements[run]) / "images.npy")
+            entries += _system(request, evalset, samples, run, metric, direction, images, folder)
+    write_json(folder / "gallery" / "index.json", entries)
+
+
+def _metric(request: Request, plan: Plan, samples: pd.DataFrame) -> str | None:
+    spec = request.task.spec.metrics
+    candidates = (spec.headline.get("identity"), *spec.primary, *request.metrics)
+    return next((m for m in candidates if m in plan.scorers.metrics and m in samples), None)
+
+
+def _one_seed_each(systems: tuple[SystemRun, ...]) -> list[SystemRun]:
+    first: dict[tuple[str, str], SystemRun] = {}
+    for run in systems:
+        first.setdefault((run.system, run.arm), run)
+    return list(first.values())
+
+
+def _system(
+    request: Request,
+    evalset: EvalSet,
+    samples: pd.DataFrame,
+    run: SystemRun,
+    metric: str,
+    direction: int,
+    images: NDArray[np.uint8],
+    folder: Path,
+) -> list[dict[str, Any]]:
+    chosen = (samples["system"] == run.system) & (samples["arm"] == run.arm)
+    rows = samples[chosen & (samples["seed"] == run.seed)].reset_index(drop=True)
+    axis = request.headline_axis
+    entries = []
+    for group, members in rows.groupby(axis, sort=True):
+        values = members[metric].dropna()
+        if values.empty:
+            continue
+        row = int((values * direction).sort_values(kind="stable").index[0])
+        label = f"{run.system}-{run.arm}" if run.arm else run.system
+        stem = f"{label}-{group}".replace("/", "-")
+        entries.append(
+            {
+                "system": run.system,
+                "arm": run.arm,
+                "seed": run.seed,
+                "axis": axis,
+                "group": group,
+                "sample": rows.loc[row, "sample"],
+                "metric": metric,
+                "value": float(values.loc[row]),
+                "input": _picture(folder, f"{stem}-input", evalset.inputs[row]),
+                "output": _picture(folder, f"{stem}-output", images[row]),
+                "reference": _picture(folder, f"{stem}-reference", evalset.references[row]),
+            }
+        )
+    return entries
+
+
+def _picture(folder: Path, stem: str, pixels: NDArray[np.uint8]) -> str:
+    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in stem) + ".png"
+    image = Image.fromarray(pixels)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    write_with(folder / "gallery" / name, lambda stream: image.save(stream, "PNG", optimize=True))
+    return f"gallery/{name}"
+
+
+def _entry(store: Store, unit: Any) -> Path:
+    found = store.find(unit.stage, unit.key)
+    assert found is not None, f"{unit.title} was just computed"
+    return found

@@ -1,0 +1,198 @@
+"""``manifest.json``: what a run says about itself; the reader's side is ``report.manifest``."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import __version__
+from benchmark.enhancers import ENHANCERS
+from benchmark.metrics.base import MetricSpec
+from benchmark.runner.plan import DATA_SEED, Plan
+from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.store import Store
+
+_LIBRARIES = (
+    *("torch", "numpy", "pandas", "scipy", "scikit-image", "datasets", "fairlearn", "pyiqa"),
+    *("lpips", "deepface", "dlib-bin"),
+)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stage of a run: seconds it took now, how many units it has and how many were cached."""
+
+    name: str
+    seconds: float
+    units: int
+    cached: int
+
+
+def make_manifest(
+    request: Request, plan: Plan, store: Store, folder: Path, phases: tuple[Phase, ...]
+) -> dict[str, Any]:
+    """Everything but ``run_id`` and ``files``."""
+    spec = request.task.spec
+    samples = pd.read_parquet(folder / "samples.parquet")
+    return {
+        "format": 1,
+        "task": {
+            "name": spec.name,
+            "version": spec.version,
+            "title": spec.title,
+            "question": spec.question,
+        },
+        "profile": request.profile_name,
+        "device": request.device,
+        "n_samples": int(samples["sample"].nunique()),
+        "seeds": sorted({run.seed for run in request.systems if run.arm}),
+        "created_with": _versions(),
+        "phases": [asdict(phase) | {"seconds": round(phase.seconds, 2)} for phase in phases],
+        "systems": _systems(request, plan, store, folder),
+        "metrics": [_metric(request, plan, name) for name in request.metrics],
+        "axes": [
+            {"name": a.name, "role": a.role, "levels": _levels(samples, a.name, a.levels)}
+            | {"source": a.source, "title": a.title or a.name}
+            for a in request.axes
+        ],
+        "headline": {"axis": request.headline_axis, **_headline(request)},
+        "comparisons": [
+            {"system": s.host, "arm": arm, "baseline": s.baseline}
+            for s in request.studies
+            for arm in s.arms
+            if arm != s.baseline
+        ],
+        "notes": [*spec.limits, *(request.real.mapping.notes if request.real else [])],
+        "warnings": _warnings(request, plan, store, samples),
+        "licences": _licences(request, plan),
+        "statistics": spec.policy.model_dump(mode="json", exclude={"crossings"})
+        | {"replicates": request.profile.replicates, "seed": DATA_SEED},
+        "specification": spec.model_dump(mode="json"),
+        "data": dict(plan.data.payload),
+        "keys": {unit.title + " " + unit.stage: unit.key for unit in plan},
+    }
+
+
+def _versions() -> dict[str, str]:
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"equilux": __version__, "python": platform.python_version()} | libraries
+
+
+def _levels(samples: pd.DataFrame, axis: str, declared: list[str]) -> list[str]:
+    found = sorted(samples[axis].dropna().unique())
+    return [*declared, *(level for level in found if level not in declared)]
+
+
+def _headline(request: Request) -> dict[str, str]:
+    """The headline metrics; one that was deselected gives way to the first that is measured."""
+    names = request.task.spec.metrics.headline
+    first = request.metrics[0]
+    wanted = {role: names.get(role, first) for role in ("quality", "identity", "outcome")}
+    return {role: name if name in request.metrics else first for role, name in wanted.items()}
+
+
+def _systems(request: Request, plan: Plan, store: Store, folder: Path) -> list[dict[str, Any]]:
+    timings = pd.read_parquet(folder / "timings.parquet")
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for run in request.systems:
+        mine = (timings["system"] == run.system) & (timings["arm"] == run.arm)
+        latency = float(timings.loc[mine, "median_ms"].median())
+        rows.setdefault(
+            (run.system, run.arm),
+            {
+                "system": run.system,
+                "arm": run.arm,
+                "label": f"{run.system} {run.arm}".strip(),
+                "latency_ms": round(latency, 3) if np.isfinite(latency) else None,
+                **_description(run, plan, store),
+            },
+        )
+    return list(rows.values())
+
+
+def _description(run: SystemRun, plan: Plan, store: Store) -> dict[str, Any]:
+    if run.arm:
+        from benchmark.enhancers.hosts import HOSTS
+
+        folder = store.find("train", plan.trainings[run].key)
+        assert folder is not None, "trained in this run"
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        host = HOSTS.entry(run.enhancer)
+        return {
+            "kind": "trained",
+            "parameters": int(record["parameters"]),
+            "licence": str(host.meta.get("licence", "Apache-2.0")),
+            "note": host.summary,
+        }
+    entry = ENHANCERS.entry(run.enhancer)
+    reference = run.enhancer in {"input", "oracle"}
+    kind = "submission" if "/" in run.system else "reference" if reference else "classical"
+    return {
+        "kind": kind,
+        "parameters": int(entry.meta.get("parameters", 0)),
+        "licence": str(entry.meta.get("licence", "unknown")),
+        "note": entry.summary,
+    }
+
+
+def _metric(request: Request, plan: Plan, name: str) -> dict[str, Any]:
+    spec = plan.scorers.specs[name]
+    missing = plan.scorers.unavailable.get(name)
+    primary = request.task.spec.metrics.primary
+    return {
+        "name": name,
+        "version": spec.version,
+        "direction": spec.direction,
+        "unit": spec.unit,
+        "range": [float(end) if np.isfinite(end) else None for end in spec.range],
+        "summary": spec.summary,
+        "kind": spec.kind,
+        "ratio_scale": spec.ratio_scale,
+        "licence": spec.licence,
+        "source": spec.source,
+        "deterministic": spec.deterministic,
+        "batch_invariant": spec.batch_invariant,
+        "role": "primary" if name in primary else "secondary",
+        "available": missing is None,
+        "reason": missing.reason if missing else "",
+        "mend": missing.mend if missing else "",
+        "in_loss": False,
+    }
+
+
+def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame) -> list[str]:
+    warnings = []
+    failed = samples[samples["status"] != "ok"]
+    for (system, status), rows in failed.groupby(["system", "status"], sort=True):
+        warnings.append(f"{system}: {len(rows)} outputs with status {status}")
+    for run in request.systems:
+        folder = store.find("enhance", plan.enhancements[run].key)
+        assert folder is not None, "enhanced in this run"
+        errors = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
+        warnings += [f"{run.title}: {error}" for error in errors]
+    if store.rebuilt:
+        warnings.append(f"damaged cache entries were rebuilt: {', '.join(store.rebuilt)}")
+    seeds = {run.seed for run in request.systems if run.arm}
+    if request.studies and len(seeds) < 3:
+        warnings.append(f"{len(seeds)} training seed(s): no claim about arms is made below three")
+    return warnings
+
+
+def _licences(request: Request, plan: Plan) -> list[dict[str, str]]:
+    spec = request.task.spec
+    data = request.real.mapping if request.real else spec
+    name = request.real.mapping.title if request.real else f"{spec.probe.name} probe"
+    rows = [{"name": name, "kind": "data", "licence": data.licence, "note": ""}]
+    specs: list[MetricSpec] = list(plan.scorers.metrics.values())
+    for licence in sorted({s.licence for s in specs}):
+        names = ", ".join(s.name for s in specs if s.licence == licence)
+        note = "non-commercial use only" if "NC" in licence or "PolyForm" in licence else ""
+        rows.append({"name": names, "kind": "metric", "licence": licence, "note": note})
+    return rows

@@ -1,0 +1,167 @@
+"""What a user asked for, checked against everything that can be named before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.data.folder import folder_digest
+from benchmark.enhancers import ENHANCERS
+from benchmark.errors import EquiluxError
+from benchmark.registry import unknown_name
+from benchmark.spec.catalogue import TaskFolder
+from benchmark.spec.mapping import MappingSpec
+from benchmark.spec.submission import find_submission
+from benchmark.spec.task import Axis, HostStudy, Profile, ProfileName
+
+
+@dataclass(frozen=True)
+class SystemRun:
+    """One row of every table before pooling: a system, its arm and seed (empty, -1 if untrained).
+
+    ``enhancer`` is the registered name behind it, or the host's.
+    """
+
+    system: str
+    arm: str
+    seed: int
+    enhancer: str
+
+    @property
+    def title(self) -> str:
+        """For progress lines."""
+        return f"{self.system} {self.arm} seed {self.seed}" if self.arm else self.system
+
+
+@dataclass(frozen=True)
+class RealData:
+    """A folder of photographs and how to read it."""
+
+    folder: Path
+    mapping: MappingSpec
+    digest: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run, fully resolved; building one validates every name in it."""
+
+    task: TaskFolder
+    profile_name: ProfileName
+    device: str
+    systems: tuple[SystemRun, ...]
+    studies: tuple[HostStudy, ...]
+    metrics: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    headline_axis: str
+    real: RealData | None = None
+    crossings: tuple[tuple[str, ...], ...] = field(default=())
+
+    @property
+    def profile(self) -> Profile:
+        """How much work is to be done."""
+        return self.task.spec.profiles[self.profile_name]
+
+
+def resolve(
+    task: TaskFolder,
+    *,
+    profile: ProfileName,
+    device: str,
+    data: Path | None = None,
+    mapping: str | None = None,
+    systems: tuple[str, ...] = (),
+    arms: tuple[str, ...] = (),
+    metrics: tuple[str, ...] = (),
+) -> Request:
+    """Turn command-line words into a request.
+
+    Empty tuples mean what the task file says.
+
+    Raises:
+        UnknownNameError: for a system, arm or metric that does not exist, with the nearest names.
+        EquiluxError: for a combination that makes no sense.
+    """
+    spec = task.spec
+    known = {*ENHANCERS.names(), *(study.host for study in spec.hosts)}
+    wanted = systems or (*spec.systems, *(study.host for study in spec.hosts))
+    studies = tuple(_study(s, arms) for s in spec.hosts if s.host in wanted)
+    runs: list[SystemRun] = []
+    for name in dict.fromkeys(wanted):
+        study = next((s for s in studies if s.host == name), None)
+        if study is not None:
+            seeds = spec.profiles[profile].training.seeds
+            runs += [SystemRun(name, arm, seed, name) for arm in study.arms for seed in seeds]
+        elif "/" in name:
+            runs.append(
+                SystemRun(name, "", -1, ENHANCERS.entry(find_submission(name).enhancer).name)
+            )
+        elif name in ENHANCERS:
+            runs.append(SystemRun(name, "", -1, name))
+        else:
+            raise unknown_name("system", name, tuple(sorted(known)))
+    real = _real_data(task, data, mapping)
+    axes, headline = _axes(task, real)
+    names = {axis.name for axis in axes}
+    return Request(
+        task=task,
+        profile_name=profile,
+        device=device,
+        systems=tuple(runs),
+        studies=studies,
+        metrics=metrics or spec.metrics.all(),
+        axes=axes,
+        headline_axis=headline,
+        real=real,
+        crossings=tuple(tuple(c) for c in spec.policy.crossings if set(c) <= names),
+    )
+
+
+def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
+    from benchmark.schedules import ARMS
+
+    for arm in arms:
+        ARMS.entry(arm)
+    if not arms:
+        return study
+    baseline = study.baseline if study.baseline in arms else arms[0]
+    return HostStudy(host=study.host, arms=list(dict.fromkeys(arms)), baseline=baseline)
+
+
+def _real_data(task: TaskFolder, data: Path | None, mapping: str | None) -> RealData | None:
+    if data is None:
+        if mapping is not None:
+            raise EquiluxError("--mapping says how to read --data, which is not given")
+        return None
+    if not data.is_dir():
+        raise EquiluxError(
+            "no such folder", where=str(data), mend="--data wants a folder with images and a table"
+        )
+    reference = mapping or str(data / "mapping.yaml")
+    if mapping is None and not Path(reference).is_file():
+        raise EquiluxError(
+            "the folder has no mapping.yaml and no --mapping was given",
+            where=str(data),
+            mend="--mapping FILE says which columns are image, identity and axes: see docs/data.md",
+        )
+    found = task.mapping(reference)
+    return RealData(data, found, folder_digest(data, found))
+
+
+def _axes(task: TaskFolder, real: RealData | None) -> tuple[tuple[Axis, ...], str]:
+    spec = task.spec
+    if real is None:
+        return tuple(spec.axes), spec.headline_axis
+    applied = [axis for axis in spec.axes if axis.name == spec.degradation.axis]
+    mapped = [
+        Axis(
+            name=axis.column,
+            role=axis.role,
+            source=axis.source,
+            levels=axis.levels,
+            excluded=axis.excluded,
+            title=axis.title,
+        )
+        for axis in real.mapping.axes
+    ]
+    return (*mapped, *applied), real.mapping.headline_axis

@@ -1,0 +1,94 @@
+"""A run from request to report: plan, compute what is missing, write the folder, manifest last."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import StoreError
+from benchmark.files import content_key, sha256_of_file, write_bytes, write_json
+from benchmark.progress import Reporter
+from benchmark.runner.estimates import Estimates
+from benchmark.runner.execute import run_unit
+from benchmark.runner.gallery import write_gallery
+from benchmark.runner.manifest import Phase, make_manifest
+from benchmark.runner.plan import Plan
+from benchmark.runner.request import Request
+from benchmark.runner.stages import STAGES
+from benchmark.runner.store import Store
+
+TABLES = ("samples", "groups", "gaps", "effects", "tiers", "timings")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    folder: Path
+    phases: tuple[Phase, ...]
+
+
+def run_id(request: Request, plan: Plan) -> str:
+    """Name of the run folder: the same request finds the same folder again."""
+    data = request.real.mapping.name if request.real else "probe"
+    name = f"{request.task.spec.name}-{data}-{request.profile_name}"
+    return f"{name}-{content_key(plan.analysis.key)[:8]}"
+
+
+def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter: Reporter) -> Run:
+    """Compute every unit that is missing and write the run folder.
+
+    A killed execution leaves a folder without a manifest, which is incomplete by definition; the
+    same call goes on from what the store already holds and ends with byte-identical tables.
+
+    Raises:
+        StoreError: if the disk is full or a folder cannot be written to.
+    """
+    from benchmark.report import render_report
+
+    estimates = Estimates(store.root)
+    phases = []
+    for stage, units in plan.by_stage().items():
+        clock = time.perf_counter()
+        cached = 0
+        for unit in units:
+            outcome = run_unit(unit, store, STAGES, reporter)
+            cached += outcome.cached
+            if not outcome.cached:
+                estimates.learn(unit, outcome.seconds)
+        phases.append(Phase(stage, time.perf_counter() - clock, len(units), cached))
+    folder = runs / run_id(request, plan)
+    clock = time.perf_counter()
+    _write_folder(request, plan, store, folder, tuple(phases))
+    render_report(folder)
+    phases.append(Phase("report", time.perf_counter() - clock, 1, 0))
+    return Run(folder, tuple(phases))
+
+
+def _write_folder(
+    request: Request, plan: Plan, store: Store, folder: Path, phases: tuple[Phase, ...]
+) -> None:
+    manifest = folder / "manifest.json"
+    try:
+        manifest.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write: {error.strerror}", where=str(folder), mend="choose another --runs"
+        ) from error
+    analysis = store.find(plan.analysis.stage, plan.analysis.key)
+    assert analysis is not None, "the analysis was just computed"
+    for name in TABLES:
+        write_bytes(folder / f"{name}.parquet", (analysis / f"{name}.parquet").read_bytes())
+    shutil.rmtree(folder / "gallery", ignore_errors=True)
+    write_gallery(request, plan, store, folder)
+    content = make_manifest(request, plan, store, folder, phases)
+    write_json(manifest, content | {"run_id": folder.name, "files": _digests(folder)})
+
+
+def _digests(folder: Path) -> Mapping[str, str]:
+    """Digests of the tables and pictures; the report is made from them and can be made again."""
+    files = [*folder.glob("*.parquet"), *sorted((folder / "gallery").iterdir())]
+    return {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in sorted(files)}
