@@ -1,0 +1,65 @@
+"""Direct labels beside points, placed so that they cover neither each other nor a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+_FONT = 9.0
+#: Offsets in points from the marker and the alignment, in order of preference.
+_PLACES = (
+    (9, 5, "left"),
+    (-9, 5, "right"),
+    (9, -11, "left"),
+    (-9, -11, "right"),
+    (9, 17, "left"),
+    (-9, 17, "right"),
+    (9, 29, "left"),
+    (-9, 29, "right"),
+)
+_Box = tuple[float, float, float, float]
+
+
+def place_labels(ax: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
+    """Write ``(x, y, text)`` labels greedily at the first free place; the layout must be final.
+
+    Sizes are estimated from the font size, which is enough here and needs no rendering; a label
+    that fits nowhere takes the first place.
+    """
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes must belong to a figure")
+    figure.draw_without_rendering()
+    per_point = figure.dpi / 72
+    frame = ax.get_window_extent()
+    points = [tuple(ax.transData.transform((x, y))) for x, y, _ in labels]
+    taken: list[_Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    for own, ((x, y), (_, _, text)) in enumerate(zip(points, labels, strict=True)):
+        others = taken[:own] + taken[own + 1 :]
+        boxes = [_box(x, y, text, place, per_point) for place in _PLACES]
+        free = [
+            index
+            for index, box in enumerate(boxes)
+            if box[0] >= frame.x0 and box[2] <= frame.x1 + 4 and box[3] <= frame.y1 + 14
+            and not any(_overlap(box, other) for other in others)
+        ]  # fmt: skip
+        best = free[0] if free else 0
+        dx, dy, align = _PLACES[best]
+        taken.append(boxes[best])
+        ax.annotate(
+            text, labels[own][:2], textcoords="offset points", xytext=(dx, dy), ha=align,
+            fontsize=_FONT, annotation_clip=False,
+        )  # fmt: skip
+
+
+def _box(x: float, y: float, text: str, place: tuple[int, int, str], per_point: float) -> _Box:
+    dx, dy, align = place
+    width, height = 0.62 * _FONT * len(text) * per_point, _FONT * per_point
+    left = x + dx * per_point - (width if align == "right" else 0)
+    bottom = y + dy * per_point
+    return left, bottom, left + width, bottom + height
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

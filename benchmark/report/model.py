@@ -1,0 +1,203 @@
+"""A finished run, read strictly from its folder: what every view of a report starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from benchmark.errors import DataError
+from benchmark.files import sha256_of_file
+from benchmark.report.manifest import GalleryItem, Manifest, MetricRecord, SystemRecord
+
+#: Columns that a report reads; a table may have more.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "samples": ("system", "arm", "seed", "sample", "cluster", "status"),
+    "groups": (
+        *("system", "arm", "metric", "axis", "group", "n_items", "n_clusters", "mean"),
+        *("ci_low", "ci_high", "ci_method", "sd", "p10", "failures", "coverage"),
+        *("size_class", "worst_frequency", "mde"),
+    ),
+    "gaps": (
+        *("system", "arm", "metric", "axis", "best_group", "worst_group", "gap"),
+        *("ci_low", "ci_high", "null_mean", "null_p95", "excess", "p_value", "p_holm"),
+        *("family_size", "v_dc", "noise_share", "worst_frequency", "mde", "verdict", "reason"),
+    ),
+    "effects": (
+        *("system", "metric", "axis", "target", "arm", "baseline", "n_seeds", "effect"),
+        *("ci_low", "ci_high", "p_value", "p_holm", "family_size", "verdict", "sentence"),
+    ),
+}
+
+_INCOMPLETE = "run the same `python -m benchmark run` command again: it resumes and completes it"
+_GALLERY = TypeAdapter(tuple[GalleryItem, ...])
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run folder in memory.
+
+    Attributes:
+        folder: where it was read from.
+        manifest: what the run says about itself.
+        digest: SHA-256 of ``manifest.json``, which in turn names the digests of all tables.
+        samples, groups, gaps, effects, tiers: the tables; ``tiers`` may be empty.
+        gallery: worst cases, in the order of ``gallery/index.json``.
+    """
+
+    folder: Path
+    manifest: Manifest
+    digest: str
+    samples: pd.DataFrame
+    groups: pd.DataFrame
+    gaps: pd.DataFrame
+    effects: pd.DataFrame
+    tiers: pd.DataFrame
+    gallery: tuple[GalleryItem, ...]
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str], SystemRecord]:
+        """Systems by ``(system, arm)``, in the manifest's order."""
+        return {record.key: record for record in self.manifest.systems}
+
+    def levels(self, axis: str) -> tuple[str, ...]:
+        """Groups of ``axis`` in display order; levels that only the tables know come last.
+
+        A crossing ``a*b`` is ordered by the levels of its parts.
+        """
+        known = {record.name: record.levels for record in self.manifest.axes}
+        rank = [
+            {level: position for position, level in enumerate(known.get(part, ()))}
+            for part in axis.split("*")
+        ]
+        present = self.groups.loc[self.groups["axis"] == axis, "group"].unique()
+
+        def position(group: str) -> tuple[list[int], str]:
+            parts = group.split("*")
+            if len(parts) != len(rank):
+                return [len(table) for table in rank], group
+            return [table.get(p, len(table)) for table, p in zip(rank, parts, strict=True)], group
+
+        return tuple(sorted(present, key=position))
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Axes that the tables hold, the headline axis first, crossings last."""
+        order = [self.manifest.headline.axis, *(record.name for record in self.manifest.axes)]
+        present = [axis for axis in self.groups["axis"].unique() if axis]
+        return tuple(
+            sorted(present, key=lambda a: (order.index(a) if a in order else len(order), a))
+        )
+
+    def metrics_in(self, table: pd.DataFrame) -> tuple[MetricRecord, ...]:
+        """Declared metrics that ``table`` has rows of, in the manifest's order."""
+        present = set(table["metric"].unique())
+        return tuple(metric for metric in self.manifest.metrics if metric.name in present)
+
+
+def load_run(folder: Path) -> RunView:
+    """Read a finished run.
+
+    Args:
+        folder: ``runs/<run_id>``.
+
+    Raises:
+        DataError: if a file is missing or unreadable, a key or column is missing or of the wrong
+            type, or the tables name a system or metric that the manifest does not.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise DataError(
+            "no manifest.json: this run did not finish", where=str(folder), mend=_INCOMPLETE
+        )
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _invalid(error, path) from error
+    tables = {name: _table(folder, name) for name in COLUMNS}
+    view = RunView(
+        folder=folder,
+        manifest=manifest,
+        digest=sha256_of_file(path),
+        tiers=_table(folder, "tiers") if (folder / "tiers.parquet").is_file() else pd.DataFrame(),
+        gallery=_gallery(folder / "gallery" / "index.json"),
+        **tables,
+    )
+    _check_names(view)
+    return view
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / f"{name}.parquet"
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
+        raise DataError(f"cannot be read: {error}", where=str(path), mend=_INCOMPLETE) from error
+    missing = [column for column in COLUMNS.get(name, ()) if column not in frame.columns]
+    if missing:
+        raise DataError(
+            f"columns are missing: {', '.join(missing)}",
+            where=str(path),
+            mend="the run was written by another version; run it again with this one",
+        )
+    return frame
+
+
+def _gallery(path: Path) -> tuple[GalleryItem, ...]:
+    if not path.is_file():
+        return ()
+    try:
+        items = _GALLERY.validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise _invalid(error, path) from error
+    for item in items:
+        for image in (item.input, item.output, item.reference):
+            relative = PurePosixPath(image)
+            if relative.is_absolute() or ".." in relative.parts:
+                raise DataError(
+                    f"an image path leaves the run folder: {image!r}",
+                    where=str(path),
+                    mend="paths in index.json are relative to the run folder",
+                )
+    return items
+
+
+def _check_names(view: RunView) -> None:
+    """Every system and metric of the tables is declared, and so is every headline."""
+    manifest = view.manifest
+    declared = {metric.name for metric in manifest.metrics}
+    line = manifest.headline
+    wanted = {name for name in (line.quality, line.identity, line.outcome) if name}
+    _require(wanted, declared, "headline metrics", view.folder)
+    _require({line.axis}, {axis.name for axis in manifest.axes}, "headline axis", view.folder)
+    pairs = {f"{system}/{arm}" for system, arm in view.by_key}
+    for name in ("groups", "gaps"):
+        frame: pd.DataFrame = getattr(view, name)
+        _require(set(frame["metric"]), declared, f"metrics in {name}.parquet", view.folder)
+        found = frame[["system", "arm"]].drop_duplicates().itertuples(index=False)
+        _require({f"{s}/{a}" for s, a in found}, pairs, f"systems in {name}.parquet", view.folder)
+    _require(set(view.effects["metric"]), declared, "metrics in effects.parquet", view.folder)
+
+
+def _require(found: Iterable[str], declared: set[str], what: str, folder: Path) -> None:
+    unknown = sorted(set(found) - declared)
+    if unknown:
+        raise DataError(
+            f"{what} that the manifest does not declare: {', '.join(unknown)}",
+            where=str(folder / "manifest.json"),
+            mend=_INCOMPLETE,
+        )
+
+
+def _invalid(error: ValidationError, path: Path) -> DataError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "(top level)"
+    return DataError(
+        f"{key}: {first['msg']}",
+        where=str(path),
+        mend="the run was written by another version or edited; run it again with this one",
+    )
