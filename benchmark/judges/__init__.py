@@ -1,0 +1,76 @@
+"""The measuring instruments with weights: face recognisers, detectors, perceptual trunks.
+
+Importing this package registers the cards of the built-in judges and nothing heavier.
+"""
+
+from benchmark.judges.base import JUDGES, JudgeCard
+from benchmark.weights.base import DEEPFACE_FILES
+
+_DLIB_CAVEATS = (
+    "trained mostly on scraped photographs of celebrities; error per group is not published",
+    "a non-differentiable pipeline of 8-bit crops: no loss can look through it",
+)
+
+for _card in (
+    JudgeCard(
+        name="dlib",
+        version="1",
+        kind="recogniser",
+        summary="ResNet-29 of dlib as deepface's model Dlib, 128-d; judge of record for identity",
+        weights=("dlib-resnet",),
+        licence="CC0-1.0",
+        trained_on="3 million faces of 7,485 people: FaceScrub, VGG and web scrapes",
+        source="King 2017, davisking/dlib-models; deepface (MIT)",
+        caveats=_DLIB_CAVEATS,
+    ),
+    JudgeCard(
+        name="dlib-hog",
+        version="1",
+        kind="detector",
+        summary="HOG detector of frontal faces of dlib, one upsampling",
+        licence="BSL-1.0",
+        trained_on="3,000 faces of Labeled Faces in the Wild",
+        source="King 2009, davisking/dlib",
+        caveats=("frontal faces above about 40 px; known to miss dark faces in low contrast",),
+    ),
+    JudgeCard(
+        name="dlib-landmarks",
+        version="1",
+        kind="landmarks",
+        summary="68 landmarks of dlib, for photographs that come without",
+        weights=("dlib-landmarks-68",),
+        licence="LicenseRef-iBUG-300-W",
+        trained_on="iBUG 300-W",
+        source="Kazemi & Sullivan 2014, davisking/dlib-models",
+        caveats=("the licence of iBUG 300-W excludes commercial use",),
+    ),
+    *(
+        JudgeCard(
+            name=f"deepface-{model.lower()}",
+            version="1",
+            kind="recogniser",
+            summary=f"deepface's recogniser {model} on its PyTorch backend",
+            weights=(f"deepface-{model.lower()}",),
+            licence="LicenseRef-as-published-by-the-model-author",
+            source="serengil/deepface",
+            caveats=("weights come without a published digest; training data varies by model",),
+        )
+        for model in DEEPFACE_FILES
+    ),
+    *(
+        JudgeCard(
+            name=f"lpips-{net}",
+            version="0.1",
+            kind="perceptual",
+            summary=f"learned perceptual distance on {trunk}",
+            weights=(trunk,),
+            licence="BSD-2-Clause",
+            trained_on="ImageNet (trunk), human judgements of BAPPS (heads)",
+            source="Zhang et al. 2018, richzhang/PerceptualSimilarity",
+        )
+        for net, trunk in (("squeeze", "squeezenet1_1"), ("alex", "alexnet"), ("vgg", "vgg16"))
+    ),
+):
+    JUDGES.add(_card.name, _card, summary=_card.summary)
+
+__all__ = ["JUDGES", "JudgeCard"]

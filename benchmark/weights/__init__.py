@@ -1,0 +1,22 @@
+"""Published weight files: where they are, whether they are the right ones, how to get them.
+
+Nothing is downloaded unless ``python -m benchmark weights fetch NAME`` is asked for. A file is
+known by its SHA-256; a publisher who gives only a part of it, or nothing, is taken at that.
+"""
+
+from benchmark.weights.base import WEIGHTS, WeightFile
+from benchmark.weights.fetch import fetch
+from benchmark.weights.loading import load_tensors
+from benchmark.weights.store import Located, Status, WeightStore, locate, require
+
+__all__ = [
+    "WEIGHTS",
+    "Located",
+    "Status",
+    "WeightFile",
+    "WeightStore",
+    "fetch",
+    "load_tensors",
+    "locate",
+    "require",
+]

@@ -1,0 +1,58 @@
+"""Reading weights without running anything that is hidden in them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmark.errors import WeightsError
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """A file's named tensors, on the CPU: safetensors, or a torch file that holds data only.
+
+    A ``state_dict`` one level down and the prefix ``module.`` of data-parallel training are taken
+    off.
+
+    Raises:
+        WeightsError: if the file is damaged or its pickle wants to run code.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise _unreadable(path, str(error)) from error
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            "refused: this pickle holds more than tensors, and loading it would run its code",
+            where=str(path),
+            mend="ask its publisher for safetensors or a plain state dict",
+        ) from error
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
+        raise _unreadable(path, str(error)) from error
+    return _named_tensors(content, path)
+
+
+def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise _unreadable(path, "it is not a mapping of names to tensors")
+    return {str(name).removeprefix("module."): value for name, value in content.items()}
+
+
+def _unreadable(path: Path, why: str) -> WeightsError:
+    first = why.splitlines()[0] if why else "unknown format"
+    return WeightsError(
+        f"cannot read weights: {first}", where=str(path), mend="python -m benchmark weights verify"
+    )
