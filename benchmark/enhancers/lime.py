@@ -140,6 +140,7 @@ def solve(initial: Array, vertical: Array, horizontal: Array) -> Array:
         system(vertical, horizontal),
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0.0,  # the matrix is positive definite: the diagonal is a safe pivot
+        relax=1,  # supernodes are small here, padding them costs more than it saves
         options={"SymmetricMode": True},
     )
     return np.asarray(factors.solve(initial.ravel())).reshape(initial.shape)
