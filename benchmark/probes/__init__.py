@@ -1,0 +1,1 @@
+"""Licence-free rendered data with known truth."""
