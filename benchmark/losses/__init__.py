@@ -1,0 +1,45 @@
+"""Loss terms: per-sample scalars, one objective family each; registration is by text."""
+
+from benchmark.losses.base import LOSSES
+
+_PERCEPTUAL = "benchmark.losses.perceptual"
+
+LOSSES.add(
+    "charbonnier",
+    "benchmark.losses.fidelity:Charbonnier",
+    summary="smooth L1 of pixels",
+    family="fid",
+)
+LOSSES.add(
+    "structure",
+    "benchmark.losses.structure:Structure",
+    summary="multi-scale Sobel L1 and Hessian-eigenvalue L1 of luminance",
+    family="str",
+)
+LOSSES.add(
+    "nlpd",
+    f"{_PERCEPTUAL}:PyramidDistance",
+    summary="normalised Laplacian pyramid distance (Laparra et al. 2016), no weights",
+    family="perc",
+)
+for _trunk in ("squeeze", "alex", "vgg"):
+    LOSSES.add(
+        f"lpips-{_trunk}",
+        f"{_PERCEPTUAL}:Lpips{_trunk.capitalize()}",
+        summary=f"LPIPS (Zhang et al. 2018) through {_trunk}, where its trunk is present",
+        family="perc",
+    )
+LOSSES.add(
+    "identity",
+    "benchmark.losses.identity:Identity",
+    summary="1 - cos of the suite's own face embedder on the aligned crop",
+    family="id",
+)
+LOSSES.add(
+    "chroma",
+    "benchmark.losses.colour:Chroma",
+    summary="L1 of CIE a* and b*, half resolution",
+    family="col",
+)
+
+__all__ = ["LOSSES"]

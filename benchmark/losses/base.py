@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
@@ -12,6 +13,21 @@ from benchmark.registry import Registry
 
 Family = Literal["fid", "str", "perc", "id", "col", "rec"]
 Features = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """The networks that terms may look through, each loaded only when a term asks for it.
+
+    Attributes:
+        embedder: gives a face embedder, ``[B, 3, S, S]`` in [0, 1] to unit ``[B, D]``, with an
+            attributes ``crop_size`` (S) and ``crop_zoom`` (see ``imaging.alignment``).
+        perceptual: gives, by trunk name, a distance between two batches in [-1, 1], ``[B, ...]``
+            with one element a sample; raises WeightsError where the trunk is absent.
+    """
+
+    embedder: Callable[[], nn.Module]
+    perceptual: Callable[[str], nn.Module]
 
 
 class LossTerm(nn.Module, ABC):
@@ -24,6 +40,12 @@ class LossTerm(nn.Module, ABC):
     family: ClassVar[Family]
     #: Network or operator that it looks through; a metric with the same one is not evidence.
     instrument: ClassVar[str]
+
+    @classmethod
+    def build(cls, instruments: Instruments) -> Self:
+        """The term with its defaults, looking through ``instruments`` where it needs a network."""
+        del instruments
+        return cls()
 
     @abstractmethod
     def prepare(self, references: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:

@@ -1,0 +1,110 @@
+"""A curve network of the Zero-DCE type, trained here with pairs.
+
+The topology is the published one (Guo et al., CVPR 2020): seven 3 x 3 convolutions of 32
+channels, skip connections 3+4, 2+5, 1+6, and 24 maps that drive eight steps of
+x <- x + A (x^2 - x), three channels each. Two things differ and neither is hidden: it learns from
+pairs instead of the four reference-free losses, and the maps are estimated on a copy of the image
+whose short side is 32 pixels and then enlarged bilinearly. Light varies slowly over a picture, the
+field of view of the network stays the same share of it at any size, and training fits two cores.
+A map is a smooth tone curve per place: such a network brightens, it cannot remove noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from benchmark.enhancers.hosts import Host
+from benchmark.imaging.filters import resize_matrix, separable
+
+STEPS = 8
+_WIDTH = 32
+_SHORT_SIDE = 32
+
+
+class CurveNetwork(nn.Module):
+    """Image to image; outputs stay in [0, 1] for inputs in [0, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inputs = (3, _WIDTH, _WIDTH, _WIDTH, 2 * _WIDTH, 2 * _WIDTH, 2 * _WIDTH)
+        outputs = (*[_WIDTH] * 6, 3 * STEPS)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(before, after, 3, padding=1)
+            for before, after in zip(inputs, outputs, strict=True)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Enhance ``[B, 3, H, W]``."""
+        height, width = images.shape[-2:]
+        small = functional.adaptive_avg_pool2d(images, _reduced(height, width))
+        maps = separable(
+            self.maps(small),
+            resize_matrix(small.shape[-2], height),
+            resize_matrix(small.shape[-1], width),
+        )
+        result: Tensor = _Curves.apply(images, maps)
+        return result
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Curve parameters in [-1, 1], ``[B, 24, H, W]``, at the size of ``images``."""
+        first, second, third, fourth, fifth, sixth, last = self.layers
+        one = first(images).relu()
+        two = second(one).relu()
+        three = third(two).relu()
+        four = fourth(three).relu()
+        five = fifth(torch.cat([three, four], 1)).relu()
+        six = sixth(torch.cat([two, five], 1)).relu()
+        result: Tensor = last(torch.cat([one, six], 1)).tanh()
+        return result
+
+
+def _reduced(height: int, width: int) -> tuple[int, int]:
+    """Size at which the maps are estimated: short side 32 px, never enlarged."""
+    factor = max(min(height, width) / _SHORT_SIDE, 1.0)
+    return max(round(height / factor), 1), max(round(width / factor), 1)
+
+
+class _Curves(torch.autograd.Function):
+    """Eight curve steps with a hand-written gradient: a third of the memory traffic of autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, maps: Tensor) -> Tensor:
+        states = [images]
+        for step in torch.split(maps, 3, 1):
+            state = states[-1]
+            states.append(torch.addcmul(state, step, state.square() - state))
+        ctx.save_for_backward(maps, *states[:-1])
+        return states[-1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        maps, *states = ctx.saved_tensors
+        of_maps = torch.empty_like(maps)
+        steps = zip(torch.split(maps, 3, 1), torch.split(of_maps, 3, 1), states, strict=True)
+        for step, of_step, state in reversed(list(steps)):
+            torch.mul(gradient, state.square().sub_(state), out=of_step)
+            # d/dx of x + A (x^2 - x)
+            gradient = torch.addcmul(gradient, gradient * step, (state * 2).sub_(1))
+        return gradient, of_maps
+
+
+def build(seed: int) -> nn.Module:
+    """The untrained network of ``seed``; the global random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return CurveNetwork()
+
+
+HOST = Host(
+    name="curve",
+    factory=build,
+    parameters=79_416,
+    licence="Apache-2.0",
+    citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",
+)

@@ -1,0 +1,78 @@
+"""The terms of one training run together: one column per objective family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import SpecError
+from benchmark.losses.base import LOSSES, Features, Instruments, LossTerm
+from benchmark.schedules.table import FAMILIES
+
+
+class LossStack(nn.Module):
+    """At most one term per family; a family without a term is unavailable.
+
+    Args:
+        terms: in any order.
+
+    Raises:
+        SpecError: if two terms share a family, or there is no fidelity term to calibrate by.
+    """
+
+    def __init__(self, terms: Sequence[LossTerm]) -> None:
+        super().__init__()
+        by_family = {term.family: term for term in terms}
+        if len(by_family) != len(terms):
+            raise SpecError(
+                "two loss terms share an objective family",
+                where=", ".join(f"{type(t).__name__} ({t.family})" for t in terms),
+                mend="name one term per family",
+            )
+        if "fid" not in by_family:
+            raise SpecError(
+                "the loss terms hold no fidelity term",
+                mend="add charbonnier: the other terms are scaled against it",
+            )
+        self.terms = nn.ModuleDict({f: by_family[f] for f in FAMILIES if f in by_family})
+
+    @property
+    def available(self) -> tuple[bool, ...]:
+        """For every family of ``FAMILIES``, whether it has a term."""
+        return tuple(family in self.terms for family in FAMILIES)
+
+    @torch.no_grad()
+    def prepare(self, references: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
+        """Reference features of all terms, keyed ``"family.feature"``."""
+        return {
+            f"{family}.{name}": feature
+            for family, term in self.terms.items()
+            for name, feature in term.prepare(references, landmarks).items()  # type: ignore[operator]
+        }
+
+    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+        """Every term for every sample, ``[B, M]``; zero in the columns of absent families."""
+        columns = []
+        for family in FAMILIES:
+            if family in self.terms:
+                own = {
+                    name.removeprefix(f"{family}."): feature
+                    for name, feature in features.items()
+                    if name.startswith(f"{family}.")
+                }
+                columns.append(self.terms[family](outputs, own))
+            else:
+                columns.append(outputs.new_zeros(len(outputs)))
+        return torch.stack(columns, 1)
+
+
+def build_stack(names: Sequence[str], instruments: Instruments) -> LossStack:
+    """The stack of the named terms.
+
+    Raises:
+        UnknownNameError: for a name that is not registered.
+        WeightsError: for a term whose network is not on this machine.
+    """
+    return LossStack([LOSSES.get(name).build(instruments) for name in names])

@@ -1,0 +1,137 @@
+"""Training as stages between folders: what the runner calls, here or on another machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.enhancers.hosts import HOSTS, TrainedHost
+from benchmark.errors import StoreError
+from benchmark.files import write_json
+from benchmark.losses.base import Instruments
+from benchmark.losses.instruments import default_instruments
+from benchmark.training.calibration import Calibration, calibrate
+from benchmark.training.recipe import Recipe, TrainingUnit
+from benchmark.training.result import TrainedArm
+from benchmark.training.setup import TrainingData
+from benchmark.training.trainer import BASELINE, train_arm
+
+_CALIBRATION, _CHECKPOINT = "calibration.json", "checkpoint.safetensors"
+
+Payload = Mapping[str, Any]
+
+
+def run_calibration(
+    payload: Payload,
+    *,
+    pool: Path,
+    out: Path,
+    device: str = "cpu",
+    instruments: Instruments | None = None,
+) -> None:
+    """Write the divisors of ``payload``'s host and seed to ``out``.
+
+    Args:
+        payload: ``host``, ``seed`` and a recipe (:func:`unit_of`).
+        pool: folder of a :class:`TrainingData`.
+        out: existing folder.
+        device: ``cpu`` or ``cuda``.
+        instruments: networks that the terms look through; by default the suite's own.
+    """
+    unit = unit_of({"arm": BASELINE, **payload})
+    found = calibrate(
+        unit,
+        TrainingData.load(pool),
+        instruments=instruments or _instruments(),
+        device=device,
+    )
+    write_json(out / _CALIBRATION, found.as_dict())
+
+
+def run_training(
+    payload: Payload,
+    *,
+    pool: Path,
+    calibration: Path,
+    out: Path,
+    scratch: Path | None = None,
+    device: str = "cpu",
+    instruments: Instruments | None = None,
+    advance: Callable[[int], None] | None = None,
+) -> None:
+    """Train ``payload``'s host in its arm and write the :class:`TrainedArm` to ``out``.
+
+    Args:
+        payload: ``host``, ``arm``, ``seed`` and a recipe (:func:`unit_of`).
+        pool: folder of a :class:`TrainingData`.
+        calibration: folder that :func:`run_calibration` wrote to.
+        out: existing folder.
+        scratch: folder for the checkpoint; a training found there is continued.
+        device: ``cpu`` or ``cuda``.
+        instruments: networks that the terms look through; by default the suite's own.
+        advance: called with the number of steps just done.
+    """
+    trained = train_arm(
+        unit_of(payload),
+        TrainingData.load(pool),
+        load_calibration(calibration),
+        instruments=instruments or _instruments(),
+        device=device,
+        checkpoint=scratch / _CHECKPOINT if scratch else None,
+        advance=advance,
+    )
+    trained.save(out)
+
+
+def load_host(name: str, folder: Path, device: str = "cpu") -> TrainedHost:
+    """The enhancer that a training wrote to ``folder``; it follows its images' device.
+
+    Raises:
+        StoreError: if the folder holds the training of another host, or a damaged one.
+    """
+    del device
+    trained = TrainedArm.load(folder)
+    if trained.unit.host != name:
+        raise StoreError(
+            f"these are the weights of {trained.unit.host}, not of {name}",
+            where=str(folder),
+            mend="delete this cache entry and run again",
+        )
+    return TrainedHost(HOSTS.get(name), trained.state)
+
+
+def load_calibration(folder: Path) -> Calibration:
+    """What :func:`run_calibration` wrote.
+
+    Raises:
+        StoreError: if the file is absent or damaged.
+    """
+    path = folder / _CALIBRATION
+    try:
+        return Calibration.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"a calibration cannot be read: {error}",
+            where=str(path),
+            mend="delete this cache entry and run again",
+        ) from error
+
+
+def unit_of(payload: Payload) -> TrainingUnit:
+    """The unit of ``host``, ``arm``, ``seed``, ``steps`` and other ``recipe`` settings."""
+    recipe = dict(payload.get("recipe", {}))
+    if "steps" in payload:
+        recipe["steps"] = payload["steps"]
+    return TrainingUnit(payload["host"], payload["arm"], payload["seed"], Recipe.from_dict(recipe))
+
+
+_default: Instruments | None = None
+
+
+def _instruments() -> Instruments:
+    """One object a process, so that trainings in a row share their feature bank."""
+    global _default  # noqa: PLW0603
+    _default = _default or default_instruments()
+    return _default
