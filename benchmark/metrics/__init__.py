@@ -1,0 +1,43 @@
+"""Per-sample metrics, grouped into scorers that share their work; they never see a group."""
+
+from benchmark.metrics.base import SCORERS, MetricSpec, Scorer, Unavailable
+from benchmark.metrics.planning import ScorerPlan, make_scorer, metric_specs, plan_scorers
+
+_HERE = "benchmark.metrics."
+
+for _name, _target, _summary, _metrics in (
+    (
+        "faces",
+        "identity:Faces",
+        "identity and detection by the judges of record",
+        ("id_cosine", "id_gain", "id_switch", "tar", "tar_gain", "fmr", "detected"),
+    ),
+    ("psnr", "pyiqa_metrics:Psnr", "peak signal-to-noise ratio (pyiqa)", ("psnr",)),
+    ("ssim", "fidelity:StructuralSimilarity", "structural similarity on RGB", ("ssim",)),
+    ("ms_ssim", "pyiqa_metrics:MultiscaleSsim", "multi-scale SSIM (pyiqa)", ("ms_ssim",)),
+    ("gmsd", "pyiqa_metrics:Gmsd", "gradient magnitude similarity deviation (pyiqa)", ("gmsd",)),
+    ("fsim", "pyiqa_metrics:Fsim", "feature similarity (pyiqa)", ("fsim",)),
+    ("vsi", "pyiqa_metrics:Vsi", "visual saliency similarity (pyiqa)", ("vsi",)),
+    (
+        "skin",
+        "fidelity:SkinTone",
+        "shift of the skin's typology angle",
+        ("ita_shift", "ita_shift_abs"),
+    ),
+    ("delta_e", "fidelity:ColourDifference", "colour difference CIEDE2000", ("delta_e",)),
+    ("lpips-squeeze", "perceptual:LpipsSqueeze", "LPIPS on SqueezeNet", ("lpips-squeeze",)),
+    ("lpips-alex", "perceptual:LpipsAlex", "LPIPS on AlexNet", ("lpips-alex",)),
+    ("lpips-vgg", "perceptual:LpipsVgg", "LPIPS on VGG-16", ("lpips-vgg",)),
+):
+    SCORERS.add(_name, _HERE + _target, summary=_summary, metrics=_metrics)
+
+__all__ = [
+    "SCORERS",
+    "MetricSpec",
+    "Scorer",
+    "ScorerPlan",
+    "Unavailable",
+    "make_scorer",
+    "metric_specs",
+    "plan_scorers",
+]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from benchmark.data.evalset import EvalSet
 from benchmark.registry import Registry
+
+if TYPE_CHECKING:  # listing metrics must not import torch
+    from torch import Tensor
+
+    from benchmark.data.evalset import EvalSet
 
 Need = Literal["reference", "input", "landmarks", "skin", "gallery", "weights"]
 State = Mapping[str, NDArray[np.generic]]
@@ -37,6 +40,8 @@ class MetricSpec:
         batch_invariant: the number does not depend on the rest of the batch.
         licence: SPDX id of the implementation or weights that bind the user most.
         source: paper or standard the formula is from.
+        ideal: value of a perfect output where that is neither end of the range, as for signed
+            shifts; ranking groups by such a metric means nothing.
     """
 
     name: str
@@ -52,6 +57,7 @@ class MetricSpec:
     batch_invariant: bool = True
     licence: str = "Apache-2.0"
     source: str = ""
+    ideal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,15 @@ class Scorer(ABC):
 
     ``prepare`` runs once per dataset and its result is cached by content; ``score`` then costs only
     the pass over the outputs, so N systems cost one reference pass.
+
+    Args:
+        device: where torch runs. Constructing a scorer loads nothing heavy.
     """
 
     specs: tuple[MetricSpec, ...]
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        self.device = device
 
     def unavailable(self) -> Unavailable | None:
         """None if everything needed is at hand; never touches the network."""
@@ -81,6 +93,10 @@ class Scorer(ABC):
 
     def prepare(self, evalset: EvalSet) -> dict[str, NDArray[np.generic]]:
         """Everything about references, inputs and gallery that every system shares."""
+        return {}
+
+    def notes(self, state: State) -> dict[str, str]:
+        """What a reader of the numbers must be told about this dataset, metric by metric."""
         return {}
 
     @abstractmethod

@@ -1,0 +1,249 @@
+"""Every per-image metric of pyiqa whose weights are on this machine, as ``pyiqa:NAME``.
+
+pyiqa downloads what it lacks while it builds a metric; here it is built with the network switched
+off, and what it would have fetched makes the metric unavailable. Its checkpoints are unpickled
+with code execution switched off. Metrics that may look at other images of a batch, or that draw
+random patches, are given one image at a time under a fixed seed, so that they keep the promises
+in their declaration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import socket
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Literal, NoReturn
+from unittest import mock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmark.data.evalset import EvalSet
+from benchmark.metrics.base import Column, MetricSpec, Scorer, State, Unavailable
+from benchmark.metrics.fidelity import column, to_batch
+from benchmark.registry import unknown_name
+from benchmark.weights import locate
+
+PREFIX = "pyiqa:"
+LICENCE = "LicenseRef-pyiqa-noncommercial"
+
+# formulas without weights or randomness, seen to be independent of the batch (tests/metrics)
+_BATCHED = frozenset({"psnr", "psnry", "ssim", "ssimc", "ms_ssim", "gmsd", "fsim", "vsi", "nlpd"})
+# metrics of sets, not of images
+_SET_LEVEL = ("fid", "inception_score", "msswd")
+# names in our weights catalogue for files that pyiqa would fetch
+_CATALOGUED = {"niqe": "niqe"}
+
+
+class PyiqaMetric(Scorer):
+    """One metric of pyiqa.
+
+    Args:
+        name: pyiqa's name of it.
+        device: where torch runs.
+        alias: the name in our tables, ``pyiqa:NAME`` if None.
+        options: keyword arguments of pyiqa's class.
+        value_range: overrides what pyiqa says.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "cpu",
+        alias: str | None = None,
+        value_range: tuple[float, float] | None = None,
+        unit: str = "",
+        **options: float | bool,
+    ) -> None:
+        super().__init__(device=device)
+        config = _config(name)
+        self.name, self.options = name, options
+        reference = config.get("metric_mode") == "FR"
+        direction: Literal[1, -1] = -1 if config.get("lower_better") else 1
+        self.spec = MetricSpec(
+            alias or PREFIX + name,
+            "1",
+            direction,
+            unit,
+            value_range or _range(str(config.get("score_range", ""))),
+            frozenset({"reference"} if reference else set()),
+            f"pyiqa's {name}, {'with' if reference else 'without'} reference",
+            licence=LICENCE,
+            source="chaofengc/IQA-PyTorch",
+        )
+        self.specs = (self.spec,)
+
+    def unavailable(self) -> Unavailable | None:
+        """Unavailable if pyiqa would have to download something to build it."""
+        try:
+            _ = self._model
+        except _NeedsNetworkError:
+            catalogued = _CATALOGUED.get(self.name)
+            mend = (
+                f"python -m benchmark weights fetch {catalogued}"
+                if catalogued
+                else f"python -c \"import pyiqa; pyiqa.create_metric('{self.name}')\""
+            )
+            return Unavailable(f"pyiqa has no weights for {self.name} on this machine", mend)
+        except Exception as error:
+            return Unavailable(
+                f"pyiqa cannot build {self.name}: {type(error).__name__}: {error}",
+                "pip install --upgrade pyiqa",
+            )
+        return None
+
+    def identity(self) -> dict[str, str]:
+        """pyiqa's release and the options."""
+        return {
+            "pyiqa": version("pyiqa"),
+            "metric": f"{self.spec.name}={self.spec.version}",
+            **{name: repr(value) for name, value in sorted(self.options.items())},
+        }
+
+    def score(
+        self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
+    ) -> dict[str, Column]:
+        """See :class:`Scorer`; NaN where the images are too small for the metric."""
+        references = (
+            to_batch(evalset.references[index], outputs) if "reference" in self.spec.needs else None
+        )
+        if self.name in _BATCHED:
+            return {self.spec.name: self._ask(outputs, references)}
+        rows = [
+            self._ask(outputs[i : i + 1], None if references is None else references[i : i + 1])
+            for i in range(len(outputs))
+        ]
+        return {self.spec.name: np.concatenate(rows) if rows else np.empty(0)}
+
+    def _ask(self, outputs: Tensor, references: Tensor | None) -> Column:
+        arguments = (outputs,) if references is None else (outputs, references)
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.manual_seed(0)
+            try:
+                answer = self._model(*arguments)
+            except (RuntimeError, AssertionError, ValueError):
+                # pyiqa has no other way of saying that a pyramid does not fit the image
+                if min(outputs.shape[-2:]) >= _LARGE_ENOUGH:
+                    raise
+                return np.full(len(outputs), np.nan)
+        return column(torch.as_tensor(answer).reshape(-1)[: len(outputs)])
+
+    @cached_property
+    def _model(self) -> Any:
+        options: dict[str, Any] = dict(self.options)
+        if self.name in _CATALOGUED:
+            found = locate(_CATALOGUED[self.name])
+            if found is not None:
+                options["pretrained_model_path"] = str(found.path)
+        import pyiqa
+
+        with _offline(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+
+            return pyiqa.create_metric(self.name, device=torch.device(self.device), **options)
+
+
+#: Images with a side of this size suit every metric; below, a failure means "too small".
+_LARGE_ENOUGH = 256
+
+
+class Psnr(PyiqaMetric):
+    """PSNR with a ceiling at 100 dB, which only identical images reach."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        # pyiqa adds eps to the mean squared error; 1e-10 is the ceiling
+        super().__init__(
+            "psnr", device=device, alias="psnr", unit="dB", value_range=(0, 100), eps=1e-10
+        )
+
+
+class Gmsd(PyiqaMetric):
+    """Gradient magnitude similarity deviation (Xue et al. 2013)."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        super().__init__("gmsd", device=device, alias="gmsd", value_range=(0, 1))
+
+
+class Fsim(PyiqaMetric):
+    """Feature similarity (Zhang et al. 2011)."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        super().__init__("fsim", device=device, alias="fsim", value_range=(0, 1))
+
+
+class Vsi(PyiqaMetric):
+    """Visual saliency-induced similarity (Zhang et al. 2014)."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        super().__init__("vsi", device=device, alias="vsi", value_range=(0, 1))
+
+
+class MultiscaleSsim(PyiqaMetric):
+    """Multi-scale SSIM (Wang et al. 2003); sides of 176 px and more."""
+
+    def __init__(self, *, device: str = "cpu") -> None:
+        super().__init__("ms_ssim", device=device, alias="ms_ssim", value_range=(0, 1))
+
+
+def pyiqa_names() -> tuple[str, ...]:
+    """pyiqa's metrics of single images."""
+    from pyiqa.default_model_configs import DEFAULT_CONFIGS
+
+    return tuple(sorted(name for name in DEFAULT_CONFIGS if not name.startswith(_SET_LEVEL)))
+
+
+def _config(name: str) -> dict[str, Any]:
+    from pyiqa.default_model_configs import DEFAULT_CONFIGS
+
+    if name not in pyiqa_names():
+        raise unknown_name("metric", PREFIX + name, tuple(PREFIX + n for n in pyiqa_names()))
+    return dict(DEFAULT_CONFIGS[name])
+
+
+def _range(text: str) -> tuple[float, float]:
+    """pyiqa's words for a range, ``"~0, ~1"`` or ``"0, inf"``; unbounded where it is vague."""
+    ends = re.fullmatch(r"\s*(-?[\d.]+)\s*,\s*(-?[\d.]+)\s*", text)
+    return (float(ends[1]), float(ends[2])) if ends else (-np.inf, np.inf)
+
+
+class _NeedsNetworkError(Exception):
+    """What was built inside would have had to download something."""
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """No network and no code in pickles for the code inside, and nothing on standard output.
+
+    Raises:
+        _NeedsNetworkError: if the code inside failed after it had asked for the network, whatever
+            it made of the refusal.
+    """
+    asked = False
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        nonlocal asked
+        asked = True
+        raise OSError("the network is switched off while a metric is built")
+
+    with (
+        mock.patch.object(socket, "getaddrinfo", refuse),
+        mock.patch.object(socket.socket, "connect", refuse),
+        mock.patch.dict(os.environ, {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"}),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        try:
+            yield
+        except Exception as error:
+            if asked:
+                raise _NeedsNetworkError from error
+            raise
