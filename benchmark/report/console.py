@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.report.highlights import effect_sentence, spread_metrics
 from benchmark.report.manifest import MetricRecord
 from benchmark.report.model import RunView
-from benchmark.report.summary import Cell, Line, effect_sentence, lines
+from benchmark.report.summary import Cell, Line, lines
 from benchmark.report.wording import GAP_VERDICTS, RECONSTRUCTION, Scale, clean, humanise, shorten
 
 _WIDE = 118
@@ -77,8 +78,7 @@ def _tables(view: RunView, console: Console, out: _Printer, layout: _Layout) -> 
     line = view.manifest.headline
     available = {metric.name: metric for metric in view.manifest.headline_metrics}
     quality = available.get(line.quality)
-    spread = [available[n] for n in (line.identity, line.outcome) if n in available]
-    for position, metric in enumerate(spread or list(available.values())[:1]):
+    for position, metric in enumerate(spread_metrics(view)):
         better = "higher" if metric.direction == 1 else "lower"
         out.line("")
         out.line(
@@ -190,10 +190,8 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
 
 
 def _effects(view: RunView, out: _Printer) -> None:
-    line = view.manifest.headline
-    metrics = [m for m in view.manifest.headline_metrics if m.name in (line.identity, line.outcome)]
     for comparison in view.manifest.comparisons:
-        for metric in metrics:
+        for metric in spread_metrics(view):
             sentence = effect_sentence(view, comparison, metric)
             if sentence:
                 out.item(sentence)

@@ -34,7 +34,7 @@ def place_labels(ax: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
     per_point = figure.dpi / 72
     frame = ax.get_window_extent()
     points = [tuple(ax.transData.transform((x, y))) for x, y, _ in labels]
-    taken: list[_Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    taken: list[_Box] = [(x - 9, y - 9, x + 9, y + 9) for x, y in points]
     for own, ((x, y), (_, _, text)) in enumerate(zip(points, labels, strict=True)):
         others = taken[:own] + taken[own + 1 :]
         boxes = [_box(x, y, text, place, per_point) for place in _PLACES]

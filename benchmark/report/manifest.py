@@ -170,7 +170,7 @@ class Manifest(_Record):
 
 
 class GalleryItem(_Record):
-    """One worst case: paths, relative to the run folder, of the degraded input, the output and the clean reference."""
+    """One worst case: image paths relative to the run folder; ``input`` is the degraded image."""
 
     system: str
     arm: str

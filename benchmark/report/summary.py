@@ -11,7 +11,6 @@ import pandas as pd
 
 from benchmark.report.manifest import ComparisonRecord, MetricRecord, SystemRecord
 from benchmark.report.model import RunView
-from benchmark.report.wording import EFFECT_VERDICTS, Scale, humanise
 
 NAN = float("nan")
 
@@ -190,41 +189,6 @@ def effects(
     ]
     unique = {e.target: e for e in sorted(found, key=lambda e: e.axis != axis, reverse=True)}
     return tuple(sorted(unique.values(), key=lambda e: order.get(e.target, len(order))))
-
-
-def effect_sentence(view: RunView, comparison: ComparisonRecord, metric: MetricRecord) -> str:
-    """What an arm changed, in one sentence with intervals, seeds and the verdict; "" if unknown.
-
-    It names overall, the worst group of the baseline (or the largest change) and the gap.
-    """
-    found = effects(view, comparison, metric.name, view.manifest.headline.axis)
-    if not found:
-        return ""
-    scale = Scale.of(metric, fine=1 if metric.kind == "rate" else 0)
-    by_target = {effect.target: effect for effect in found}
-    shown = [by_target[t] for t in ("overall", "worst", "gap") if t in by_target]
-    parts = [
-        f"{_target(e.target)} {scale.with_unit(scale.signed(e.value), difference=True)} "
-        f"{scale.interval(e.low, e.high, signed=True, blank='[no interval]')}"
-        f" ({EFFECT_VERDICTS.get(e.verdict, (e.verdict, ''))[0]})"
-        for e in shown
-    ]
-    seeds = max(effect.n_seeds for effect in found)
-    plural = "seed" if seeds == 1 else "seeds"
-    text = (
-        f"{comparison.arm} against {comparison.baseline} on {comparison.system} "
-        f"({seeds} {plural}), {humanise(metric.name)}: {'; '.join(parts)}."
-    )
-    verdicts = {effect.verdict for effect in found}
-    if "levelled_down" in verdicts:
-        text += " LEVELLED DOWN: the gap shrank because the best group fell; not an improvement."
-    if verdicts == {"no_claim"}:
-        text += " Fewer than three seeds: no claim."
-    return text
-
-
-def _target(target: str) -> str:
-    return {"worst": "worst group", "v_dc": "variance between groups"}.get(target, humanise(target))
 
 
 def seed_means(view: RunView, system: str, arm: str, metric: str, axis: str) -> pd.DataFrame:

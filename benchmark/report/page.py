@@ -1,0 +1,185 @@
+"""``report.html``: one self-contained file, the same bytes for the same run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from benchmark.files import write_bytes, write_text
+from benchmark.report import facts, figures, gallery, tables
+from benchmark.report.highlights import effect_sentence, gap_sentence, spread_metrics
+from benchmark.report.manifest import ComparisonRecord, MetricRecord
+from benchmark.report.model import RunView
+from benchmark.report.palette import css_variables
+from benchmark.report.summary import lines
+from benchmark.report.svg import inline, png_bytes, svg_bytes
+from benchmark.report.wording import (
+    EFFECT_VERDICTS,
+    GAP_VERDICTS,
+    RECONSTRUCTION,
+    clean,
+    humanise,
+)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure in the page: the element, and what it shows in words."""
+
+    svg: Markup
+    caption: str
+
+
+def write_report(view: RunView) -> Path:
+    """Write ``report.html`` and ``figures/*.{svg,png}`` and return the page's path."""
+    drawn = _figures(view)
+    path = view.folder / "report.html"
+    write_text(path, _render(view, drawn))
+    return path
+
+
+def _render(view: RunView, drawn: dict[str, Drawing]) -> str:
+    environment = Environment(
+        loader=PackageLoader("benchmark.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    environment.filters |= {"humanise": humanise, "slug": slug}
+    style, script = _style(), _static("report.js")
+    manifest = view.manifest
+    quality = next(
+        (m for m in manifest.headline_metrics if m.name == manifest.headline.quality), None
+    )
+    spread = spread_metrics(view)
+    return environment.get_template("report.html").render(
+        manifest=manifest,
+        digest=view.digest,
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
+        highlights=[gap_sentence(view, metric) for metric in spread],
+        effect_sentences=_effect_sentences(view, spread),
+        reconstruction=RECONSTRUCTION if manifest.reconstructed else "",
+        headlines=[
+            tables.headline(view, metric, quality if i == 0 and quality is not metric else None)
+            for i, metric in enumerate(spread)
+        ],
+        drawn=drawn,
+        gaps=tables.gaps(view),
+        groups=[tables.groups(view, metric) for metric in view.metrics_in(view.groups)],
+        effects=[tables.arm_effects(view, comparison) for comparison in manifest.comparisons],
+        tiers=facts.tiers(view),
+        gallery=gallery.build(view),
+        facts=[
+            facts.systems(view),
+            facts.metrics(view),
+            facts.phases(view),
+            facts.licences(view),
+            facts.files(view),
+        ],
+        unavailable=[metric for metric in manifest.metrics if not metric.available],
+        gap_verdicts=GAP_VERDICTS.values(),
+        effect_verdicts=EFFECT_VERDICTS.values(),
+    )
+
+
+def _effect_sentences(view: RunView, spread: tuple[MetricRecord, ...]) -> list[str]:
+    found = (
+        effect_sentence(view, comparison, metric)
+        for comparison in view.manifest.comparisons
+        for metric in spread
+    )
+    return [sentence for sentence in found if sentence]
+
+
+def _figures(view: RunView) -> dict[str, Drawing]:
+    """Draw everything, save each as SVG and PNG, and return what the page embeds."""
+    drawn = {}
+    for slug, figure, title, caption in _drawings(view):
+        svg = svg_bytes(figure)
+        write_bytes(view.folder / "figures" / f"{slug}.svg", svg)
+        write_bytes(view.folder / "figures" / f"{slug}.png", png_bytes(figure))
+        element = inline(svg, slug=slug, title=clean(title), description=clean(caption))
+        drawn[slug] = Drawing(element, caption)
+    return drawn
+
+
+def _drawings(view: RunView) -> Iterator[tuple[str, Figure, str, str]]:
+    manifest = view.manifest
+    axis = manifest.headline.axis
+    primary = [m for m in manifest.metrics if m.role == "primary" and m.available]
+    measured = set(view.groups["metric"])
+    for metric in dict.fromkeys([*spread_metrics(view), *manifest.headline_metrics, *primary]):
+        if metric.name in measured:
+            title = f"{humanise(metric.name)} of every system by {humanise(axis)}"
+            yield f"groups-{slug(metric.name)}", figures.dot_plot(view, metric, axis), title, (
+                f"{title}. Points are group means with 95 % intervals, the grey tick is the mean "
+                "of everyone. Hollow points are small groups; small grey ones have too few people."
+            )  # fmt: skip
+    for comparison in manifest.comparisons:
+        name = f"arms-{slug(comparison.system)}-{slug(comparison.arm)}-{slug(comparison.baseline)}"
+        yield name, figures.slope_chart(view, comparison, axis), *_slope_words(comparison, axis)
+    for quality in manifest.headline_metrics[:1]:
+        for metric in spread_metrics(view):
+            if metric.name != quality.name and any(r.disparity for r in lines(view, metric, axis)):
+                title = f"{humanise(quality.name)} against the gap in {humanise(metric.name)}"
+                figure = figures.trade_off(view, quality, metric, axis)
+                yield f"tradeoff-{slug(metric.name)}", figure, title, (
+                    f"{title}. Further right is better quality where higher is better, lower is "
+                    "fairer. Systems on the dashed line are not beaten on both by any other."
+                )  # fmt: skip
+
+
+def _slope_words(comparison: ComparisonRecord, axis: str) -> tuple[str, str]:
+    title = f"{comparison.system}: from {comparison.baseline} to {comparison.arm}"
+    return title, (
+        f"{title}, one line per group of {humanise(axis)}, thin lines are single seeds. Lines that "
+        "come together close the gap; look whether the lower rises or the upper falls."
+    )
+
+
+def slug(name: str) -> str:
+    """``name`` as part of an id or a file name: lower-case letters, digits and hyphens."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return plain if plain == name.lower().replace("_", "-") else f"{plain[:40]}-{_short(name)}"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:6]
+
+
+def _finalize(value: object) -> object:
+    """Every text that reaches the page is stripped of characters that could disturb it."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _style() -> str:
+    light, dark = css_variables(0), css_variables(1)
+    return (
+        f":root{{color-scheme:light;{light}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light])"
+        f"{{color-scheme:dark;{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n"
+    ) + _static("report.css")
+
+
+def _static(name: str) -> str:
+    return files("benchmark.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
