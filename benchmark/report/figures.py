@@ -170,8 +170,7 @@ def trade_off(view: RunView, quality: MetricRecord, metric: MetricRecord, axis: 
             _trade_off_point(ax, system, min(max(x, low), high), found, scale, key_in=front)
         _draw_front(ax, [p for p in points if p[0].key in front], scale)
         ax.set_xlim(low, high)
-        ax.set_ylim(bottom=0)
-        ax.margins(y=0.1)
+        ax.set_ylim(0, 1.12 * max(ax.get_ylim()[1], 1e-9))
         ax.set_xlabel(f"{_axis_label(quality, across)}, overall")
         ax.set_ylabel(f"gap in {_axis_label(metric, scale, plain=True)}\n(smaller is fairer)")
         labels = []

@@ -67,6 +67,7 @@ def _saved(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with drawing():
         figure.savefig(buffer, format=kind, **options)
+        figure.set_layout_engine("none")  # solved once; the next format keeps the same layout
     return buffer.getvalue()
 
 

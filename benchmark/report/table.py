@@ -54,10 +54,18 @@ def text(value: str, *, note: str = "", hint: str = "", tone: str = "") -> TD:
     return TD(value, sort=value.casefold(), note=note, hint=hint, tone=tone)
 
 
-def number(value: float, shown: str, *, note: str = "", hint: str = "", tone: str = "") -> TD:
+def number(
+    value: float,
+    shown: str,
+    *,
+    note: str = "",
+    hint: str = "",
+    tone: str = "",
+    graphic: Markup | None = None,
+) -> TD:
     """A cell that is sorted by ``value``; NaN is unknown."""
     known = None if math.isnan(value) else value
-    return TD(shown, sort=known, note=note, hint=hint, tone=tone)
+    return TD(shown, sort=known, note=note, hint=hint, tone=tone, graphic=graphic)
 
 
 def strip(gap: float, null_mean: float, null_p95: float, largest: float) -> Markup | None:
@@ -69,7 +77,7 @@ def strip(gap: float, null_mean: float, null_p95: float, largest: float) -> Mark
     """
     if not largest > 0 or math.isnan(gap):
         return None
-    scale = 104 / largest
+    scale = 72 / largest
     bars = ""
     if not math.isnan(null_p95):
         bars = (
@@ -77,7 +85,7 @@ def strip(gap: float, null_mean: float, null_p95: float, largest: float) -> Mark
             f'<path d="M{4 + null_mean * scale:.1f} 1v12" stroke="var(--muted)"/>'
         )
     return Markup(
-        '<svg class="strip" viewBox="0 0 112 14" width="112" height="14" aria-hidden="true">'
-        '<path d="M4 7h104" stroke="var(--rule)"/>'
+        '<svg class="strip" viewBox="0 0 80 14" width="80" height="14" aria-hidden="true">'
+        '<path d="M4 7h72" stroke="var(--rule)"/>'
         f'{bars}<circle cx="{4 + gap * scale:.1f}" cy="7" r="4" fill="var(--accent)"/></svg>'
     )

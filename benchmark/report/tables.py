@@ -112,7 +112,6 @@ def _gap_columns(scale: Scale) -> list[TH]:
     return [
         TH("gap", note=unit, numeric=True),
         TH("null", note="by chance", numeric=True),
-        TH("gap beside null"),
         TH("worst − rest", note="95 % interval", numeric=True),
         TH("verdict"),
     ]
@@ -120,20 +119,25 @@ def _gap_columns(scale: Scale) -> list[TH]:
 
 def _gap_cells(found: Disparity | None, scale: Scale, largest: float) -> list[TD]:
     if found is None:
-        return [TD(BLANK)] * 5
-    fine = scale
-    share = found.gap / largest if largest > 0 else math.nan
-    graphic = strip(found.gap, found.null_mean, found.null_p95, largest)
+        return [TD(BLANK)] * 4
+    drawing = strip(found.gap, found.null_mean, found.null_p95, largest)
     return [
-        number(found.gap, fine.number(found.gap, blank=BLANK)),
-        number(found.null_mean, fine.number(found.null_mean, blank=BLANK)),
-        TD("" if graphic else BLANK, sort=None if math.isnan(share) else share, graphic=graphic),
-        number(
-            (found.low + found.high) / 2,
-            fine.interval(found.low, found.high, signed=True, blank=BLANK),
-        ),
+        number(found.gap, scale.number(found.gap, blank=BLANK), graphic=drawing),
+        _null(found, scale),
+        _contrast(found, scale),
         gap_verdict(found),
     ]
+
+
+def _null(found: Disparity, scale: Scale) -> TD:
+    high = scale.number(found.null_p95, blank="")
+    shown = scale.number(found.null_mean, blank=BLANK)
+    return number(found.null_mean, shown, note=f"95 % < {high}" if high else "")
+
+
+def _contrast(found: Disparity, scale: Scale) -> TD:
+    shown = scale.interval(found.low, found.high, signed=True, blank=BLANK)
+    return number((found.low + found.high) / 2, shown)
 
 
 def gap_verdict(found: Disparity) -> TD:
@@ -164,10 +168,8 @@ def gaps(view: RunView) -> Table:
             TH("metric", facet=True, preset=humanise(first.identity)),
             TH("axis", facet=True, preset=humanise(first.axis)),
             TH("worst group"),
-            TH("best group"),
             TH("gap", numeric=True),
-            TH("null", note="mean", numeric=True),
-            TH("null", note="95 % below", numeric=True),
+            TH("null", note="by chance", numeric=True),
             TH("excess", numeric=True),
             TH("worst − rest", note="95 % interval", numeric=True),
             TH("p", note="Holm", numeric=True),
@@ -181,22 +183,18 @@ def gaps(view: RunView) -> Table:
 
 
 def _gap_row(line: Line, axis: str, scale: Scale, found: Disparity) -> list[TD]:
-    def cells(*values: float) -> Iterable[TD]:
-        return (number(v, scale.number(v, blank=BLANK)) for v in values)
-
+    best = humanise(found.best)
     return [
         system_cell(line.system),
         text(humanise(line.metric.name), note=scale.difference_unit),
         text(humanise(axis)),
-        text(humanise(found.worst) or BLANK, tone=""),
-        text(humanise(found.best) or BLANK),
-        *cells(found.gap, found.null_mean, found.null_p95, found.excess),
-        number(
-            (found.low + found.high) / 2,
-            scale.interval(found.low, found.high, signed=True, blank=BLANK),
-        ),
+        text(humanise(found.worst) or BLANK, note=f"best: {best}" if best else ""),
+        number(found.gap, scale.number(found.gap, blank=BLANK)),
+        _null(found, scale),
+        number(found.excess, scale.number(found.excess, blank=BLANK)),
+        _contrast(found, scale),
         number(found.p_holm, p_value(found.p_holm, blank=BLANK)),
-        *cells(found.mde),
+        number(found.mde, scale.number(found.mde, blank=BLANK)),
         gap_verdict(found),
     ]
 

@@ -38,7 +38,11 @@
     for (const header of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";
+      const arrow = document.createElement("span");
+      arrow.className = "arrow";
+      arrow.setAttribute("aria-hidden", "true");
       button.append(...header.childNodes);
+      button.firstChild.after(arrow);
       header.append(button);
       button.addEventListener("click", () => sortBy(table, header, live));
     }
