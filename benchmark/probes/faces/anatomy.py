@@ -46,9 +46,10 @@ class Anatomy:
     """Primitives of ``B`` heads in one expression each.
 
     Attributes:
-        forms: quadratic forms, ``[B, 10, 2 S + G]``: for S solids first the squared normalised
-            radius, then the squared norm of half its gradient; then the exponents of G bumps.
-        heights: heights of the bumps, ``[B, G]``.
+        forms: quadratic forms, ``[B, 2 S + G, 10]``: for S solids first the squared normalised
+            radius q, then the squared norm of half its gradient; then 1 - q/4 of G bumps, whose
+            fourth power where positive is the bump.
+        heights: heights of the bumps, ``[B, 1, G]``.
         cut: plane under which short hair ends, ``(a, b, c)`` of a + b y + c z, ``[B, 3]``.
         anchors: (x, y) of the right eye, the tip of the nose and the right corner of the mouth
             in the head's frame, ``[B, 3, 2]``; the left ones are their mirror images.
@@ -83,7 +84,9 @@ def build_anatomy(traits: Traits, hair: Hair, action: Floats) -> Anatomy:
     solids = {**_head_solids(traits, action), **hair_solids(traits, hair)}
     radius, gradient = _forms(_table([solids[name] for name in SOLIDS], count))
     bumps = _table(_bumps(traits, action), count)
-    exponent, _ = _forms(bumps)
+    # (1 - q/4)^4 stands in for exp(-q): as smooth as needed, compact, and free of denormals
+    inside = -0.25 * _forms(bumps)[0]
+    inside[..., -1] += 1
     smile, opening = action[:, 0], action[:, 1]
     mouth_x = (traits.mouth_width * (1 + 0.16 * smile - 0.12 * opening)) * 0.96
     mouth_y = traits.mouth_y + 0.045 * smile - 0.02 * opening
@@ -91,8 +94,8 @@ def build_anatomy(traits: Traits, hair: Hair, action: Floats) -> Anatomy:
         [traits.eye_x, traits.eye_y, 0 * smile, traits.nose_y + 0.01, mouth_x, mouth_y], 1
     )
     return Anatomy(
-        forms=torch.from_numpy(np.concatenate([radius, gradient, exponent], 2)),
-        heights=torch.from_numpy(np.ascontiguousarray(bumps[:, :, 7])),
+        forms=torch.from_numpy(np.concatenate([radius, gradient, inside], 1)),
+        heights=torch.from_numpy(np.ascontiguousarray(bumps[:, None, :, 7])),
         cut=torch.from_numpy(hair.cut),
         anchors=torch.from_numpy(anchors.reshape(count, 3, 2).astype(np.float32)),
     )
@@ -168,7 +171,7 @@ def _forms(table: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Coefficients over :data:`MONOMIALS` of q(p) = |D R (p - c)|^2 and of |grad q / 2|^2.
 
     D scales by the inverse radii and R turns in the x-y plane. Computed in float64: narrow bumps
-    far from the origin cancel several digits. Returns two arrays ``[B, 10, K]``.
+    far from the origin cancel several digits. Returns two arrays ``[B, K, 10]``.
     """
     wide = table.astype(np.float64)
     centre, radius, angle = wide[..., :3], wide[..., 3:6], wide[..., 6]
@@ -180,7 +183,7 @@ def _forms(table: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _expand(matrix: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(p - c)^T M (p - c) written out in monomials, ``[B, 10, K]``."""
+    """(p - c)^T M (p - c) written out in monomials, ``[B, K, 10]``."""
     linear = -2 * np.einsum("...ij,...j->...i", matrix, centre)
     constant = np.einsum("...i,...ij,...j->...", centre, matrix, centre)
     columns = [
@@ -195,4 +198,4 @@ def _expand(matrix: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray
         linear[..., 2],
         constant,
     ]
-    return np.stack(columns, 1).astype(np.float32)
+    return np.stack(columns, 2).astype(np.float32)

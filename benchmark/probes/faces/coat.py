@@ -19,9 +19,9 @@ class Coat:
     """Optical properties at ``M`` points of ``B`` images.
 
     Attributes:
-        factor: share of the tone's albedo, ``[B, M, 3]``.
-        fixed: linear reflectance that does not depend on the tone, ``[B, M, 3]``.
-        normal: shading normals, unit, ``[B, M, 3]``.
+        factor: share of the tone's albedo, ``[B, 3, M]``.
+        fixed: linear reflectance that does not depend on the tone, ``[B, 3, M]``.
+        normal: shading normals, unit, ``[B, 3, M]``.
         shine: strength of the specular reflection, ``[B, M]``.
         sharpness: exponent of the specular reflection, ``[B, M]``.
         skin: how much of the point is bare skin, in [0, 1], ``[B, M]``.
@@ -46,12 +46,12 @@ class Coat:
 
         Args:
             alpha: coverage in [0, 1], ``[B, M]``.
-            colour: linear reflectance, broadcastable to ``[B, M, 3]``.
+            colour: linear reflectance, broadcastable to ``[B, 3, M]``.
             shine: specular strength of the material.
             sharpness: specular exponent of the material.
         """
         keep = 1 - alpha
-        wide, rest = alpha[..., None], keep[..., None]
+        wide, rest = alpha[:, None], keep[:, None]
         return replace(
             self,
             factor=self.factor * rest,
@@ -63,7 +63,7 @@ class Coat:
 
     def tint(self, alpha: Tensor, colour: Tensor) -> Coat:
         """Multiply what is there by ``colour`` where ``alpha`` is one."""
-        filter_ = 1 + alpha[..., None] * (colour - 1)
+        filter_ = 1 + alpha[:, None] * (colour - 1)
         return replace(self, factor=self.factor * filter_, fixed=self.fixed * filter_)
 
 
@@ -78,5 +78,5 @@ def bell(x: Tensor, y: Tensor) -> Tensor:
 
 
 def rgb(like: Tensor, *channels: float) -> Tensor:
-    """A colour on the device of ``like``."""
-    return torch.tensor(channels, dtype=like.dtype, device=like.device)
+    """A colour ``[3, 1]`` on the device of ``like``."""
+    return torch.tensor(channels, dtype=like.dtype, device=like.device)[:, None]

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from benchmark.probes.faces.coat import Coat, bell, edge, rgb
 from benchmark.probes.faces.subject import Subject
+from benchmark.probes.faces.tracing import unit
 
 _EYEBALL = 0.125
 _IRIS = 0.060
@@ -21,12 +21,12 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
 
     Args:
         coat: what is there so far, ``[B, M]``.
-        points: head-frame points, ``[B, M, 3]``.
+        points: head-frame points, ``[B, 3, M]``.
         who: the people, ``B``.
         pixel: width of a pixel in head units.
     """
     t = who.trait
-    x, y, z = points.unbind(-1)
+    x, y, z = points.unbind(1)
     side = torch.sign(x)
     u = x.abs() - t("eye_x")
     v = y - t("eye_y") - t("eye_tilt") * u
@@ -35,7 +35,7 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
         1 - 0.30 * who.smile.clamp(min=0) - 0.25 * who.frown.clamp(0) - 0.5 * who.frown.clamp(max=0)
     )
     height = t("eye_height") * wide
-    upper = 1.12 * height * (1 - s.abs() ** 2.3)
+    upper = 1.12 * height * (1 - s * s * (0.5 + 0.5 * s.abs()))
     lower = -0.80 * height * (1 - s * s)
     front = edge(z - 0.35, 0.1)
     under_lid = upper - v
@@ -46,14 +46,14 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
     coat = coat.tint(0.40 * t("lid_crease") * crease * front, rgb(x, 0.55, 0.45, 0.42))
     coat = coat.tint(0.25 * bell(u / 0.15, (v + 0.09) / 0.05) * front, rgb(x, 0.72, 0.62, 0.64))
     # the ball
-    look = functional.normalize(who.to_camera, dim=-1)[:, None]
-    iris_u = u - side * look[..., 0] * _EYEBALL * 0.75
-    iris_v = y - t("eye_y") - look[..., 1] * _EYEBALL * 0.75 - 0.006
+    look = unit(who.to_camera)
+    iris_u = u - side * look[:, 0] * _EYEBALL * 0.75
+    iris_v = y - t("eye_y") - look[:, 1] * _EYEBALL * 0.75 - 0.006
     radius = (iris_u**2 + iris_v**2).clamp(min=1e-9).sqrt()
     coat = coat.cover(open_, rgb(x, 0.60, 0.56, 0.53), shine=0.7, sharpness=180.0)
     ring = edge(_IRIS - radius, pixel)
     depth = (radius / _IRIS).clamp(0, 1)
-    iris = who.iris[:, None] * (1.25 - 0.9 * depth[..., None] ** 4)
+    iris = who.iris[..., None] * (1.25 - 0.9 * depth[:, None] ** 4)
     coat = coat.cover(open_ * ring, iris, shine=1.0, sharpness=180.0)
     coat = coat.cover(
         open_ * edge(_PUPIL - radius, pixel),
@@ -63,9 +63,8 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
     )
     lid_shade = (1 - under_lid / 0.04).clamp(0, 1) * open_
     coat = coat.tint(0.6 * lid_shade, rgb(x, 0.42, 0.40, 0.40))
-    ball = torch.stack([side * u, v, torch.full_like(u, 0.8 * _EYEBALL)], -1)
-    ball = functional.normalize(ball, dim=-1)
-    normal = functional.normalize(torch.lerp(coat.normal, ball, open_[..., None]), dim=-1)
+    ball = torch.stack([side * u, v, torch.full_like(u, 0.8 * _EYEBALL)], 1)
+    normal = unit(torch.lerp(coat.normal, unit(ball), open_[:, None]))
     coat = replace(coat, normal=normal)
     # lashes
     thick = 0.008 + 0.014 * t("lash")
@@ -79,7 +78,7 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
 def paint_brows(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> Coat:
     """Eyebrows of short hairs, thinner towards the temples."""
     t = who.trait
-    x, y, z = points.unbind(-1)
+    x, y, z = points.unbind(1)
     u = x.abs() - t("eye_x") - 0.015
     s = u / t("brow_width")
     curve = t("eye_y") + t("brow_y") + t("brow_tilt") * u - t("brow_arch") * (u - 0.05) ** 2
@@ -89,13 +88,13 @@ def paint_brows(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> Co
     thick = t("brow_thickness") * (1.0 - 0.55 * s.clamp(0, 1) ** 1.5)
     inside = torch.minimum(thick - (y - curve).abs(), 0.5 * (t("brow_width") - u.abs()))
     alpha = edge(inside, 0.024) * t("brow_density") * (0.82 + 0.18 * strands).clamp(0, 1)
-    return coat.cover(alpha * edge(z - 0.25, 0.1), 0.75 * who.hair[:, None], shine=0.02)
+    return coat.cover(alpha * edge(z - 0.25, 0.1), 0.75 * who.hair[..., None], shine=0.02)
 
 
 def paint_mouth(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coat:
     """Lips, the line between them or the open mouth with teeth, and nostrils."""
     t = who.trait
-    x, y, z = points.unbind(-1)
+    x, y, z = points.unbind(1)
     front = edge(z - 0.40, 0.1)
     width = t("mouth_width") * (1 + 0.16 * who.smile - 0.12 * who.jaw)
     s = x / width
@@ -110,10 +109,10 @@ def paint_mouth(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Co
         - 0.35 * t("cupid") * bell(s / 0.20, 0 * s)
         + 0.1 * t("cupid") * bell((s.abs() - 0.3) / 0.2, 0 * s)
     )
-    top = high + t("upper_lip") * arch**0.8 * bow
-    bottom = low - t("lower_lip") * arch**0.9
+    top = high + t("upper_lip") * arch.sqrt() * (0.6 + 0.4 * arch) * bow
+    bottom = low - t("lower_lip") * (0.7 * arch + 0.3 * arch.sqrt())
     lips = edge(torch.minimum(top - y, y - bottom), 1.6 * pixel) * front * (arch > 0)
-    hue = t("lip_colour")[..., None]
+    hue = t("lip_colour")[:, None]
     colour = rgb(x, 0.90, 0.66, 0.64) * (1 - hue) + rgb(x, 0.80, 0.42, 0.44) * hue
     coat = coat.tint(lips, colour)
     coat = replace(

@@ -82,33 +82,32 @@ def shoot(
     coat = paint(hits.points, hits.normals, hits.layers, who, pixel=pixel)
     shadow, openness = visibility(anatomy, hits, who, size=fine)
     light = irradiance(coat.normal, who, shadow=shadow, openness=openness)
-    origin = camera.origin[:, None]
-    rays = functional.normalize(hits.points - origin, dim=-1)
-    shine = gloss(coat, rays, who, shadow=shadow)
+    shine = gloss(coat, hits.rays, who, shadow=shadow)
     radiance = torch.cat(
         [
             coat.factor * light,
-            coat.fixed * light + shine[..., None],
-            coat.skin[..., None],
-            torch.ones_like(shine)[..., None],
+            coat.fixed * light + shine[:, None],
+            coat.skin[:, None],
+            torch.ones_like(shine)[:, None],
         ],
-        -1,
+        1,
     )
-    image = radiance.new_zeros(len(traits), fine * fine, radiance.shape[-1])
-    depth = radiance.new_full((len(traits), fine * fine), torch.inf)
-    rows = torch.arange(len(traits), device=device)[:, None].expand_as(hits.index)[hits.valid]
-    places = hits.index[hits.valid]
-    image[rows, places] = radiance[hits.valid]
-    depth[rows, places] = hits.depth[hits.valid]
-    image = image.view(-1, size, supersample, size, supersample, image.shape[-1]).mean((2, 4))
-    image = image.permute(0, 3, 1, 2)
+    count, channels, _ = radiance.shape
+    # padding goes to a spare pixel
+    place = torch.where(hits.valid, hits.index, fine * fine)
+    image = radiance.new_zeros(count, channels, fine * fine + 1)
+    image.scatter_(2, place[:, None].expand(-1, channels, -1), radiance)
+    image = image[..., :-1].reshape(count, channels, fine, fine)
+    image = functional.avg_pool2d(image, supersample)
+    depth = radiance.new_full((count, fine * fine + 1), torch.inf)
+    depth = depth.scatter_(1, place, hits.depth)[:, :-1]
     behind = backgrounds(views, size, device) * (1 - image[:, 7:8])
     return Shots(
         slope=image[:, :3].contiguous(),
         base=image[:, 3:6] + behind,
         skin=image[:, 6],
         landmarks=_landmarks(anatomy, camera, size),
-        depth=depth.view(-1, fine, fine),
+        depth=depth.view(count, fine, fine),
     )
 
 
@@ -116,6 +115,6 @@ def _landmarks(anatomy: Anatomy, camera: Camera, size: int) -> Tensor:
     """Projections of the anchors on the surface, ``[B, 5, 2]``."""
     eye, nose, mouth = anatomy.anchors.unbind(1)
     mirror = eye.new_tensor([-1.0, 1.0])
-    xy = torch.stack([eye * mirror, eye, nose, mouth * mirror, mouth], 1)
+    xy = torch.stack([eye * mirror, eye, nose, mouth * mirror, mouth], 2)
     depth = surface_depth(anatomy, xy)
-    return camera.project(torch.cat([xy, depth[..., None]], -1), size)
+    return camera.project(torch.cat([xy, depth[:, None]], 1), size)

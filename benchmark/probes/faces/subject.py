@@ -28,7 +28,7 @@ class Subject:
     Attributes:
         traits: the people.
         smile, jaw, frown: expression, ``[B, 1]``.
-        to_camera: direction from the head to the camera in the head's frame, ``[B, 3]``.
+        to_camera: direction from the head to the camera in the head's frame, ``[B, 3, 1]``.
         light: direction to the key light in the head's frame, ``[B, 3]``.
         up: the world's vertical in the head's frame, ``[B, 3]``.
         key_share, softness: of the light, ``[B, 1]``.
@@ -66,8 +66,8 @@ def build_subject(traits: Traits, hair: Hair, views: Views, camera: Camera) -> S
         return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
 
     smile, jaw, frown = (column(views.action[:, k : k + 1]) for k in range(3))
-    light = camera.to_head(column(views.light)[:, None])[:, 0]
-    up = camera.to_head(column(np.repeat([[0.0, 1.0, 0.0]], len(views), 0))[:, None])[:, 0]
+    light = camera.to_head(column(views.light)[..., None])[..., 0]
+    up = camera.to_head(column(np.repeat([[0.0, 1.0, 0.0]], len(views), 0))[..., None])[..., 0]
     return Subject(
         traits=traits,
         smile=smile,

@@ -34,27 +34,29 @@ def layers(anatomy: Anatomy, points: Tensor) -> Layers:
 
     Args:
         anatomy: ``B`` heads.
-        points: ``[B, M, 3]`` in the head's frame.
+        points: ``[B, 3, M]`` in the head's frame.
     """
-    x, y, z = points.unbind(-1)
+    x, y, z = points.unbind(1)
     x = x.abs()
-    monomials = torch.stack([x * x, y * y, z * z, x * y, x * z, y * z, x, y, z, x * 0 + 1], -1)
-    values = torch.bmm(monomials, anatomy.forms)
+    monomials = torch.stack(
+        [x * x, y * y, z * z, x * y, x * z, y * z, x, y, z, torch.ones_like(x)], 1
+    )
+    values = torch.bmm(anatomy.forms, monomials)
     count = len(SOLIDS)
-    radius = values[..., :count].clamp(min=1e-6).sqrt()
-    gradient = values[..., count : 2 * count].clamp(min=1e-4).sqrt()
+    radius, slope, inside = values.split([count, count, values.shape[1] - 2 * count], 1)
+    radius = radius.clamp(min=1e-6).sqrt()
     # first-order distance to an ellipsoid (Quilez, "ellipsoid SDF"): k0 (k0 - 1) / k1
-    solids = radius * (radius - 1) / gradient
+    solids = radius * (radius - 1) * slope.clamp(min=1e-4).rsqrt()
     cranium, face, chin, neck, bridge, tip, wing, ear, torso, shell, drape, opening, bun = (
-        solids.unbind(-1)
+        solids.unbind(1)
     )
     skin = _blend(_blend(_blend(cranium, face, 0.30), chin, 0.20), neck, 0.16)
     nose = _blend(_blend(bridge, tip, 0.14), wing, 0.07)
     skin = _blend(_blend(skin, nose, 0.09), ear, 0.05)
-    # (1 - q/4)^4 stands in for exp(-q): as smooth as needed, compact, and free of denormals
-    bumps = (1 - 0.25 * values[..., 2 * count :]).clamp(min=0).square().square()
-    skin = skin - torch.bmm(bumps, anatomy.heights.unsqueeze(-1)).squeeze(-1)
-    start, down, back = (part.unsqueeze(1) for part in anatomy.cut.unbind(-1))
+    bumps = inside.clamp(min=0)
+    bumps = bumps * bumps
+    skin = skin - torch.bmm(anatomy.heights, bumps * bumps).squeeze(1)
+    start, down, back = anatomy.cut.split(1, 1)
     short = _carve(shell, start + down * y + back * z, 0.05)
     hair = _blend(short, drape, 0.12)
     hair = torch.minimum(_carve(hair, -opening, 0.05), bun)
@@ -62,12 +64,12 @@ def layers(anatomy: Anatomy, points: Tensor) -> Layers:
 
 
 def field(anatomy: Anatomy, points: Tensor) -> Tensor:
-    """Union of all materials at ``points`` ``[B, M, 3]``: ``[B, M]``."""
+    """Union of all materials at ``points`` ``[B, 3, M]``: ``[B, M]``."""
     return layers(anatomy, points).nearest()
 
 
 def field_and_gradient(anatomy: Anatomy, points: Tensor) -> tuple[Layers, Tensor]:
-    """The layers at ``points`` ``[B, M, 3]`` and the gradient of their union, ``[B, M, 3]``.
+    """The layers at ``points`` ``[B, 3, M]`` and the gradient of their union, ``[B, 3, M]``.
 
     The gradient is exact (reverse-mode differentiation), at about the price of two evaluations
     instead of the four to six of finite differences.
@@ -82,9 +84,10 @@ def field_and_gradient(anatomy: Anatomy, points: Tensor) -> tuple[Layers, Tensor
 def _blend(a: Tensor, b: Tensor, width: float) -> Tensor:
     """Smooth minimum: equal to the minimum where the two differ by more than ``width``."""
     overlap = (width - (a - b).abs()).clamp(min=0)
-    return torch.minimum(a, b) - overlap * overlap * (0.25 / width)
+    return torch.addcmul(torch.minimum(a, b), overlap, overlap, value=-0.25 / width)
 
 
 def _carve(a: Tensor, b: Tensor, width: float) -> Tensor:
     """Smooth maximum, the intersection of two solids."""
-    return -_blend(-a, -b, width)
+    overlap = (width - (a - b).abs()).clamp(min=0)
+    return torch.addcmul(torch.maximum(a, b), overlap, overlap, value=0.25 / width)

@@ -42,13 +42,13 @@ def noise_map(device: torch.device) -> Tensor:
 
 
 def sample(u: Tensor, v: Tensor) -> Tensor:
-    """Nearest entries of the map at ``u``, ``v`` in head units, ``[...]`` to ``[..., C]``.
+    """Nearest entries of the map at ``u``, ``v`` in head units, ``[...]`` to ``[C, ...]``.
 
     Nearest is enough: the map is about as fine as the supersampled pixels it is drawn on.
     """
     column = (u * (_SIDE / PERIOD)).floor().long() % _SIDE
     row = (v * (_SIDE / PERIOD)).floor().long() % _SIDE
-    return noise_map(u.device)[row * _SIDE + column]
+    return noise_map(u.device)[row * _SIDE + column].movedim(-1, 0).contiguous()
 
 
 def _shape(white: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.float64]:

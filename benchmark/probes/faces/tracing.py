@@ -27,6 +27,9 @@ _FAR = DISTANCE + 1.6
 _NEAR = DISTANCE - 1.6
 # the field overestimates distance near steep bumps
 _STEP = 0.75
+# a ray is resolved when the field is below this share of a pixel: Newton's step does the rest
+_TOLERANCE = 0.25
+_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -45,32 +48,37 @@ class Camera:
 
     @property
     def origin(self) -> Tensor:
-        """Camera centre in the head's frame, ``[B, 3]``."""
-        ahead = torch.zeros_like(self.rotation[:, 0])
-        ahead[:, :2] = self.shift
-        ahead[:, 2] = DISTANCE
-        return torch.einsum("bji,bj->bi", self.rotation, ahead)
+        """Camera centre in the head's frame, ``[B, 3, 1]``."""
+        ahead = torch.zeros_like(self.rotation[:, :1])
+        ahead[:, 0, :2] = self.shift
+        ahead[:, 0, 2] = DISTANCE
+        return self.to_head(ahead.mT)
 
     def to_head(self, vectors: Tensor) -> Tensor:
-        """Directions ``[B, ..., 3]`` from the camera's frame to the head's."""
-        return torch.einsum("bji,b...j->b...i", self.rotation, vectors)
+        """Directions ``[B, 3, M]`` from the camera's frame to the head's."""
+        return torch.bmm(self.rotation.mT, vectors)
 
-    def rays(self, size: int) -> Tensor:
-        """Unit directions through the pixel centres, row by row, ``[B, size * size, 3]``."""
-        steps = (torch.arange(size, device=self.scale.device) + 0.5) / size - 0.5
-        y, x = torch.meshgrid(-steps, steps, indexing="ij")
-        plane = torch.stack([x, y], -1).view(1, -1, 2) * (FRAME / self.scale).view(-1, 1, 1)
-        ahead = plane.new_full((*plane.shape[:2], 1), -(DISTANCE - _FACE_DEPTH))
-        rays = torch.cat([plane, ahead], -1)
-        return self.to_head(rays / rays.norm(dim=-1, keepdim=True))
+    def rays(self, pixels: Tensor, size: int) -> Tensor:
+        """Unit directions through the centres of pixels of a ``size`` pixel frame.
+
+        Args:
+            pixels: numbers of the pixels, row by row, ``[B, M]``.
+            size: pixels per side.
+        """
+        extent = (FRAME / self.scale)[:, None]
+        right = ((pixels % size + 0.5) / size - 0.5) * extent
+        up = (0.5 - (pixels // size + 0.5) / size) * extent
+        ahead = torch.full_like(right, -(DISTANCE - _FACE_DEPTH))
+        length = (right * right + up * up + (DISTANCE - _FACE_DEPTH) ** 2).rsqrt()
+        return self.to_head(torch.stack([right * length, up * length, ahead * length], 1))
 
     def project(self, points: Tensor, size: int) -> Tensor:
-        """Head-frame points ``[B, P, 3]`` to pixels (x, y) of a ``size`` pixel frame."""
-        seen = torch.einsum("bij,bpj->bpi", self.rotation, points)
-        depth = (DISTANCE - seen[..., 2]) / (DISTANCE - _FACE_DEPTH)
-        plane = (seen[..., :2] - self.shift[:, None]) / depth[..., None]
-        plane = plane * (self.scale / FRAME).view(-1, 1, 1)
-        return torch.stack([plane[..., 0] + 0.5, 0.5 - plane[..., 1]], -1) * size - 0.5
+        """Head-frame points ``[B, 3, P]`` to pixels (x, y) of a ``size`` pixel frame, ``[B, P, 2]``."""
+        seen = torch.bmm(self.rotation, points)
+        depth = (DISTANCE - seen[:, 2:]) / (DISTANCE - _FACE_DEPTH)
+        plane = (seen[:, :2] - self.shift[..., None]) / depth
+        right, up = (plane * (self.scale / FRAME).view(-1, 1, 1)).unbind(1)
+        return torch.stack([right + 0.5, 0.5 - up], -1) * size - 0.5
 
 
 def build_camera(views: Views, device: torch.device) -> Camera:
@@ -90,10 +98,11 @@ class Hits:
     """What the rays of ``B`` images hit, compacted: only hitting rays, padded to a common M.
 
     Attributes:
-        index: pixel of each hit, row by row, ``[B, M]``; padding repeats valid pixels.
+        index: pixel of each hit, row by row, ``[B, M]``.
         valid: False for padding, ``[B, M]``.
-        points: head-frame surface points, ``[B, M, 3]``.
-        normals: outward unit normals, ``[B, M, 3]``.
+        points: head-frame surface points, ``[B, 3, M]``.
+        rays: unit directions from the camera, ``[B, 3, M]``.
+        normals: outward unit normals, ``[B, 3, M]``.
         depth: distance along the ray, ``[B, M]``.
         layers: field of each material at the points.
     """
@@ -101,6 +110,7 @@ class Hits:
     index: Tensor
     valid: Tensor
     points: Tensor
+    rays: Tensor
     normals: Tensor
     depth: Tensor
     layers: Layers
@@ -114,67 +124,77 @@ def trace(anatomy: Anatomy, camera: Camera, size: int) -> Hits:
         camera: ``B`` cameras.
         size: pixels per side, a multiple of 8.
     """
-    origin = camera.origin[:, None]
+    origin = camera.origin
     start = torch.full((len(anatomy), (size // 8) ** 2), _NEAR, device=origin.device)
-    for block, steps in ((8, 14), (4, 4), (2, 3)):
+    for block, steps in ((8, 12), (4, 3), (2, 2)):
         start = _march_cones(anatomy, camera, start, size // block, steps)
         start = _split(start, size // block)
-    rays = camera.rays(size)
     pixel = FRAME / size
-    index, valid = _compact(start < _FAR)
-    direction, distance = _gather(rays, index), start.gather(1, index)
-    value = torch.full_like(distance, 1.0)
-    for _ in range(12):
-        open_ = valid & (value.abs() > 0.05 * pixel) & (distance < _FAR)
-        if not bool(open_.any()):
+    index, valid = compact(start < _FAR)
+    distance = start.gather(1, index)
+    rays = camera.rays(index, size)
+    value = torch.zeros_like(distance)
+    for _ in range(3):
+        value = field(anatomy, torch.addcmul(origin, rays, distance[:, None]))
+        distance = distance + _STEP * value
+    for _ in range(_ROUNDS):
+        unresolved = valid & (value.abs() > _TOLERANCE * pixel) & (distance < _FAR)
+        if not bool(unresolved.any()):
             break
-        part, used = _compact(open_)
-        along = distance.gather(1, part)
-        for _ in range(2):
-            points = origin + along[..., None] * _gather(direction, part)
-            measured = field(anatomy, points)
+        part, used = compact(unresolved)
+        along, direction = distance.gather(1, part), take(rays, part)
+        measured = along
+        for _ in range(3):
+            measured = field(anatomy, torch.addcmul(origin, direction, along[:, None]))
             along = along + _STEP * measured
-        distance = _scatter(distance, part, along, used)
-        value = _scatter(value, part, measured * (1 - _STEP), used)
-    hit = valid & (distance < _FAR) & (value.abs() < 0.7 * pixel)
-    keep, valid = _compact(hit)
-    direction, distance = _gather(direction, keep), distance.gather(1, keep)
-    index = index.gather(1, keep)
-    points = origin + distance[..., None] * direction
-    found, gradient = field_and_gradient(anatomy, points)
+        distance, value = put(distance, part, along, used), put(value, part, measured, used)
+    keep, valid = compact(valid & (distance < _FAR) & (value.abs() < 1.5 * pixel))
+    rays, distance, index = take(rays, keep), distance.gather(1, keep), index.gather(1, keep)
+    found, gradient = field_and_gradient(anatomy, torch.addcmul(origin, rays, distance[:, None]))
     # one Newton step along the ray removes what is left of the error, except at grazing incidence
-    slope = (gradient * direction).sum(-1)
-    correction = (-found.nearest() / slope.clamp(max=-0.2)).clamp(-pixel, pixel)
-    distance = distance + correction
+    slope = (gradient * rays).sum(1).clamp(max=-0.2)
+    distance = distance - (found.nearest() / slope).clamp(-pixel, pixel)
     return Hits(
         index=index,
         valid=valid,
-        points=origin + distance[..., None] * direction,
-        normals=torch.nn.functional.normalize(gradient, dim=-1),
+        points=torch.addcmul(origin, rays, distance[:, None]),
+        rays=rays,
+        normals=unit(gradient),
         depth=distance,
         layers=found,
     )
 
 
 def surface_depth(anatomy: Anatomy, xy: Tensor) -> Tensor:
-    """Front-most z of the surface over head-frame points ``[B, P, 2]``: ``[B, P]``."""
-    z = torch.full(xy.shape[:2], 1.4, device=xy.device)
-    for _ in range(40):
-        z = z - 0.7 * field(anatomy, torch.cat([xy, z[..., None]], -1))
-    return z
+    """Front-most z of the surface over head-frame points ``[B, 2, P]``: ``[B, P]``.
+
+    The first change of sign along the line, found on a coarse grid, then on a fine one inside it.
+    """
+    batch, _, count = xy.shape
+    high = torch.full((batch, count), 1.5, device=xy.device)
+    step = 1.6 / 64
+    for samples, length in ((64, step), (33, step / 32), (9, step / 256)):
+        offsets = length * torch.arange(samples, device=xy.device)
+        z = high[..., None] - offsets
+        line = xy[..., None].expand(-1, -1, -1, samples)
+        points = torch.cat([line, z[:, None]], 1).flatten(2)
+        inside = field(anatomy, points).view(batch, count, samples) <= 0
+        crossing = inside.to(torch.uint8).argmax(-1)
+        high = high - length * (crossing - 1).clamp(min=0)
+    return high
 
 
 def _march_cones(anatomy: Anatomy, camera: Camera, start: Tensor, size: int, steps: int) -> Tensor:
     """Distance at which the cone around each block's central ray meets the surface."""
-    index, valid = _compact(start < _FAR)
-    direction, distance = _gather(camera.rays(size), index), start.gather(1, index)
-    origin = camera.origin[:, None]
+    index, valid = compact(start < _FAR)
+    rays, distance = camera.rays(index, size), start.gather(1, index)
+    origin = camera.origin
     # half the diagonal of a block, at the depth of the face, with some margin for the field's error
     radius = 0.5 * 2**0.5 * 1.3 * FRAME / size
     for _ in range(steps):
-        gap = field(anatomy, origin + distance[..., None] * direction) - radius
+        gap = field(anatomy, torch.addcmul(origin, rays, distance[:, None])) - radius
         distance = distance + _STEP * gap.clamp(min=0)
-    return _scatter(start, index, distance, valid)
+    return put(start, index, distance, valid)
 
 
 def _split(values: Tensor, size: int) -> Tensor:
@@ -183,31 +203,38 @@ def _split(values: Tensor, size: int) -> Tensor:
     return grid.repeat_interleave(2, 1).repeat_interleave(2, 2).flatten(1)
 
 
-def _compact(mask: Tensor) -> tuple[Tensor, Tensor]:
+def compact(mask: Tensor) -> tuple[Tensor, Tensor]:
     """Indices of the set entries of each row, padded to a common length of at least one.
 
     Returns:
         ``[B, M]`` indices (padding is 0) and ``[B, M]`` flags that are False on padding.
     """
-    slot = mask.cumsum(1) - 1
-    counts = slot[:, -1] + 1
+    rows, columns = mask.nonzero(as_tuple=True)
+    if len(mask) == 1 and len(columns):
+        return columns[None], torch.ones_like(columns, dtype=torch.bool)[None]
+    counts = mask.sum(1)
     length = max(int(counts.max()), 1)
     index = torch.zeros(len(mask), length, dtype=torch.long, device=mask.device)
-    rows, columns = mask.nonzero(as_tuple=True)
-    index[rows, slot[rows, columns]] = columns
+    first = counts.cumsum(0) - counts
+    index[rows, torch.arange(len(rows), device=mask.device) - first[rows]] = columns
     return index, torch.arange(length, device=mask.device) < counts[:, None]
 
 
-def _gather(values: Tensor, index: Tensor) -> Tensor:
-    return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
+def take(values: Tensor, index: Tensor) -> Tensor:
+    """Entries of ``[B, C, M]`` at ``[B, K]``: ``[B, C, K]``."""
+    return values.gather(2, index[:, None].expand(-1, values.shape[1], -1))
 
 
-def _scatter(target: Tensor, index: Tensor, values: Tensor, valid: Tensor) -> Tensor:
-    """``target`` with ``values`` written at ``index`` where ``valid``."""
-    rows = torch.arange(len(target), device=target.device)[:, None].expand_as(index)
-    result = target.clone()
-    result[rows[valid], index[valid]] = values[valid]
-    return result
+def put(target: Tensor, index: Tensor, values: Tensor, valid: Tensor) -> Tensor:
+    """``target`` ``[B, M]`` with ``values`` ``[B, K]`` written at ``index`` where ``valid``."""
+    spare = target.shape[1]
+    wide = torch.cat([target, target[:, :1]], 1)
+    return wide.scatter_(1, torch.where(valid, index, spare), values)[:, :spare]
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors ``[B, 3, M]`` scaled to length one."""
+    return vectors * (vectors * vectors).sum(1, keepdim=True).clamp(min=1e-12).rsqrt()
 
 
 def _axis_rotation(angle: np.ndarray, axis: int) -> np.ndarray:

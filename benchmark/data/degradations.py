@@ -1,0 +1,227 @@
+"""Low light as physics: fewer photons, shot noise, read noise, a converter, and sRGB again.
+
+A clean sRGB image is taken as the scene at full exposure, whose white fills the sensor's well. A
+shorter exposure collects fewer electrons, so that
+
+    electrons = Poisson(full_well * exposure * linear) + Normal(0, read_noise^2)
+    code      = round(clip(electrons / full_well, 0, 1) * (2^bits - 1))
+
+and the code is stored as 8-bit sRGB without any gain: a dark picture (the raw noise model of Foi
+et al. 2008, "Practical Poissonian-Gaussian noise modeling and fitting for single-image raw-data").
+Black is clipped: a camera without a black-level pedestal, so very dark areas come out slightly too
+bright on average.
+
+Noise is drawn with NumPy's Philox from a key made of the seed and the name of the sample: the same
+bytes on every device, in any batch, in any order. Counterfactual twins (one view in several skin
+tones) get the same stratum of exposure, as nothing but the tone may differ in expectation, but
+independent noise: sharing it would make errors of twins correlate in a way that no real pair has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmark.errors import DataError
+
+
+@dataclass(frozen=True)
+class LowLight:
+    """A sensor at one exposure.
+
+    Attributes:
+        exposure: light collected relative to the clean image, in (0, 1].
+        full_well: electrons that the clean image's white would collect.
+        read_noise: standard deviation of the read noise in electrons.
+        bits: of the analogue-to-digital converter, which is linear; 8 to 16.
+    """
+
+    exposure: float
+    full_well: float = 1000.0
+    read_noise: float = 4.0
+    bits: int = 12
+
+    def __post_init__(self) -> None:
+        sound = (
+            0 < self.exposure <= 1
+            and self.full_well > 0
+            and self.read_noise >= 0
+            and 8 <= self.bits <= 16
+        )
+        if not sound:
+            raise DataError(
+                "low light needs 0 < exposure <= 1, full_well > 0, read_noise >= 0 and 8 to 16 "
+                f"bits; it has exposure={self.exposure}, full_well={self.full_well}, "
+                f"read_noise={self.read_noise}, bits={self.bits}"
+            )
+
+    def apply(
+        self,
+        image: NDArray[np.uint8] | NDArray[np.floating],
+        *,
+        stream: str,
+        seed: int,
+        exposure_factor: float = 1.0,
+        read_noise_factor: float = 1.0,
+    ) -> NDArray[np.uint8]:
+        """One image as this sensor would record it.
+
+        Args:
+            image: sRGB, any shape; uint8, or floating point in [0, 1].
+            stream: name of the noise stream, by default the sample's id.
+            seed: of all streams.
+            exposure_factor: planted effect, multiplies the exposure.
+            read_noise_factor: planted effect, multiplies the read noise.
+
+        Returns:
+            uint8 sRGB of the same shape.
+        """
+        rng = noise_generator(stream, seed=seed)
+        wells = self.full_well * self.exposure * exposure_factor
+        electrons = rng.poisson(wells * _linear(image)).astype(np.float32)
+        read_noise = self.read_noise * read_noise_factor
+        electrons += np.float32(read_noise) * rng.standard_normal(image.shape, dtype=np.float32)
+        top = 2**self.bits - 1
+        scaled = electrons * np.float32(top / self.full_well)
+        codes = np.clip(np.rint(scaled), 0, top).astype(np.uint16)
+        return _encoding(self.bits)[codes]
+
+
+#: Named strata of the context axis ``exposure``.
+STRATA: Mapping[str, LowLight] = {
+    "dim": LowLight(exposure=0.12),
+    "dark": LowLight(exposure=0.035),
+}
+
+
+@dataclass(frozen=True)
+class PlantedEffect:
+    """A known harm to one group, to test that the statistics find it.
+
+    Attributes:
+        axis: column of the samples' table.
+        group: level of that column.
+        exposure: factor on the group's exposure.
+        read_noise: factor on the group's read noise.
+    """
+
+    axis: str
+    group: str
+    exposure: float = 1.0
+    read_noise: float = 1.0
+
+
+def degrade(
+    images: NDArray[np.uint8],
+    frame: pd.DataFrame,
+    *,
+    seed: int,
+    strata: Mapping[str, LowLight] = STRATA,
+    planted: Sequence[PlantedEffect] = (),
+) -> NDArray[np.uint8]:
+    """Low-light versions of samples.
+
+    Args:
+        images: ``[N, H, W, 3]`` uint8 sRGB.
+        frame: one row per image with ``sample`` (names the noise stream), ``exposure`` (names the
+            stratum) and the axes of the planted effects.
+        seed: of the noise.
+        strata: what the names in ``exposure`` mean.
+        planted: harms to plant; factors of several effects multiply.
+
+    Raises:
+        DataError: for an unknown stratum or axis, or tables of different length.
+    """
+    if len(images) != len(frame):
+        raise DataError(f"{len(images)} images but {len(frame)} rows")
+    missing = {"sample", "exposure", *(effect.axis for effect in planted)} - set(frame)
+    unknown = set(frame.get("exposure", ())) - set(strata)
+    if missing or unknown:
+        raise DataError(
+            f"the samples' table lacks columns {sorted(missing)} or names strata {sorted(unknown)} "
+            f"that are not among {sorted(strata)}"
+        )
+    exposure, read_noise = np.ones(len(frame)), np.ones(len(frame))
+    for effect in planted:
+        hit = (frame[effect.axis] == effect.group).to_numpy()
+        exposure[hit] *= effect.exposure
+        read_noise[hit] *= effect.read_noise
+    result = np.empty_like(images)
+    rows = zip(images, frame["sample"], frame["exposure"], exposure, read_noise, strict=True)
+    for index, (image, sample, stratum, more_light, more_noise) in enumerate(rows):
+        result[index] = strata[stratum].apply(
+            image,
+            stream=str(sample),
+            seed=seed,
+            exposure_factor=float(more_light),
+            read_noise_factor=float(more_noise),
+        )
+    return result
+
+
+def assign_strata(
+    clusters: Sequence[str],
+    views: Sequence[int],
+    *,
+    seed: int,
+    names: Sequence[str] = tuple(STRATA),
+) -> list[str]:
+    """The stratum of each sample: equal for equal (cluster, view), balanced over a cluster's views.
+
+    The views of a cluster go round the strata from a random start, so each cluster, hence each
+    group, has every stratum equally often up to one view.
+
+    Args:
+        clusters: identity of each sample.
+        views: number of the view within the identity; twins share it.
+        seed: of the random starts.
+        names: the strata to go round.
+    """
+    table = pd.DataFrame({"cluster": list(clusters), "view": list(views)})
+    rank = table.groupby("cluster")["view"].rank("dense").astype(int).to_numpy() - 1
+    starts = {
+        cluster: int(noise_generator(f"strata/{cluster}", seed=seed).integers(len(names)))
+        for cluster in table["cluster"].unique()
+    }
+    return [
+        names[(starts[cluster] + position) % len(names)]
+        for cluster, position in zip(table["cluster"], rank, strict=True)
+    ]
+
+
+def noise_generator(stream: str, *, seed: int) -> np.random.Generator:
+    """A counter-based generator of its own for each (seed, stream)."""
+    digest = hashlib.sha256(f"{seed}/{stream}".encode()).digest()
+    key = np.frombuffer(digest[:16], dtype="<u8")
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+@lru_cache(maxsize=1)
+def _linear_table() -> NDArray[np.float64]:
+    return _to_linear(np.arange(256) / 255)
+
+
+@lru_cache(maxsize=9)
+def _encoding(bits: int) -> NDArray[np.uint8]:
+    """8-bit sRGB of every linear code of a converter."""
+    linear = np.arange(2**bits) / (2**bits - 1)
+    high = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
+    srgb = np.where(linear <= 0.0031308, 12.92 * linear, high)
+    return np.rint(srgb * 255).astype(np.uint8)
+
+
+def _linear(image: NDArray[np.uint8] | NDArray[np.floating]) -> NDArray[np.float64]:
+    if image.dtype == np.uint8:
+        return _linear_table()[image]
+    return _to_linear(np.clip(image.astype(np.float64), 0, 1))
+
+
+def _to_linear(srgb: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IEC 61966-2-1, in float64, where a table or a single image is wanted without torch."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
