@@ -17,6 +17,7 @@ from torch import Tensor
 
 from benchmark.errors import WeightsError
 from benchmark.imaging.alignment import align
+from benchmark.judges.arithmetic import full_precision
 from benchmark.judges.base import JUDGES, JudgeCard
 from benchmark.judges.chips import face_chips
 from benchmark.judges.deepface_models import DeepfaceModel
@@ -130,7 +131,8 @@ class FaceRecogniser:
     def _describe(self, chips: Tensor) -> NDArray[np.float32]:
         if self.net is None:
             return self._ask_deepface(chips)
-        descriptors: NDArray[np.float32] = self.net(chips).cpu().numpy()
+        with full_precision():
+            descriptors: NDArray[np.float32] = self.net(chips).cpu().numpy()
         return descriptors
 
     def _ask_deepface(self, chips: Tensor) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from benchmark.data.evalset import EvalSet
 from benchmark.errors import WeightsError
+from benchmark.judges.arithmetic import full_precision
 from benchmark.metrics.base import Column, MetricSpec, Scorer, State, Unavailable
 from benchmark.metrics.fidelity import column, to_batch
 from benchmark.weights import WeightStore, load_tensors, require
@@ -55,7 +56,9 @@ class _Lpips(Scorer):
         if min(outputs.shape[-2:]) < _MIN_SIDE[self.trunk]:
             return {name: np.full(len(outputs), np.nan)}
         references = to_batch(evalset.references[index], outputs)
-        return {name: column(self._model(outputs * 2 - 1, references * 2 - 1).flatten())}
+        with full_precision():
+            distance = self._model(outputs * 2 - 1, references * 2 - 1)
+        return {name: column(distance.flatten())}
 
     @cached_property
     def _model(self) -> Any:

@@ -84,7 +84,8 @@ def _silent(done: int, total: int) -> None:
 
 
 def _failed(weight: WeightFile, error: Exception) -> WeightsError:
-    reason = getattr(error, "reason", None) or error
+    answered = isinstance(error, urllib.error.HTTPError)
+    reason = error if answered else getattr(error, "reason", error)
     return WeightsError(
         f"cannot download {weight.name!r}: {reason}",
         where=weight.url,

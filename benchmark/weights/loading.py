@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,17 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise _unreadable(path, str(error)) from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # about the age of the pickle format; the outcome says all there is to say
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            "refused: this pickle holds more than tensors, and loading it would run its code",
+            "refused: not a file of plain tensors, and reading it in full could run its code",
             where=str(path),
             mend="ask its publisher for safetensors or a plain state dict",
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
+    except (RuntimeError, OSError, EOFError, ValueError, LookupError) as error:
         raise _unreadable(path, str(error)) from error
     return _named_tensors(content, path)
 
