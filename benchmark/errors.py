@@ -24,9 +24,19 @@ class EquiluxError(Exception):
         self.what, self.where, self.mend = what, where, mend
         super().__init__(what, where, mend)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # workers send their errors home, and keyword-only arguments do not survive by default
+        return _rebuild, (type(self), self.what, self.where, self.mend)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  {self.mend}" if self.mend else text
+
+
+def _rebuild(
+    kind: type[EquiluxError], what: str, where: str | None, mend: str | None
+) -> EquiluxError:
+    return kind(what, where=where, mend=mend)
 
 
 class UnknownNameError(EquiluxError):

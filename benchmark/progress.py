@@ -29,6 +29,11 @@ class Reporter:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stderr)
 
+    @classmethod
+    def silent(cls) -> Reporter:
+        """A reporter that shows nothing, for worker processes."""
+        return cls(Console(quiet=True, file=sys.stderr, force_terminal=False))
+
     def track(self, items: Iterable[T], *, title: str, total: int) -> Iterator[T]:
         """Yield the items and show how far along they are."""
         with self.task(title, total) as advance:

@@ -72,7 +72,7 @@ def make_manifest(
         "notes": [*spec.limits, *(request.real.mapping.notes if request.real else [])],
         "warnings": _warnings(request, plan, store, samples),
         "licences": _licences(request, plan),
-        "statistics": spec.policy.model_dump(mode="json", exclude={"crossings"})
+        "statistics": spec.policy.model_dump(mode="json")
         | {"replicates": request.profile.replicates, "seed": DATA_SEED},
         "specification": spec.model_dump(mode="json"),
         "data": dict(plan.data.payload),

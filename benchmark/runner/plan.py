@@ -199,7 +199,6 @@ def _analysis_unit(
         "metrics": [m for m in request.metrics if m in scorers.metrics],
         "primary": list(spec.metrics.primary),
         "axes": [axis.model_dump(mode="json") for axis in request.axes],
-        "crossings": [list(crossing) for crossing in request.crossings],
         "policy": spec.policy.model_dump(mode="json"),
         "replicates": request.profile.replicates,
         "comparisons": [

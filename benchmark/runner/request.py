@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.folder import folder_digest
@@ -55,7 +55,6 @@ class Request:
     axes: tuple[Axis, ...]
     headline_axis: str
     real: RealData | None = None
-    crossings: tuple[tuple[str, ...], ...] = field(default=())
 
     @property
     def profile(self) -> Profile:
@@ -102,7 +101,6 @@ def resolve(
             raise unknown_name("system", name, tuple(sorted(known)))
     real = _real_data(task, data, mapping)
     axes, headline = _axes(task, real)
-    names = {axis.name for axis in axes}
     return Request(
         task=task,
         profile_name=profile,
@@ -113,7 +111,6 @@ def resolve(
         axes=axes,
         headline_axis=headline,
         real=real,
-        crossings=tuple(tuple(c) for c in spec.policy.crossings if set(c) <= names),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,14 @@ from benchmark.errors import StoreError
 from benchmark.files import content_key, sha256_of_file, write_bytes, write_json
 from benchmark.progress import Reporter
 from benchmark.runner.estimates import Estimates
-from benchmark.runner.execute import run_unit
+from benchmark.runner.executors import run_here, run_in_workers
 from benchmark.runner.gallery import write_gallery
 from benchmark.runner.manifest import Phase, make_manifest
 from benchmark.runner.plan import Plan
 from benchmark.runner.request import Request
-from benchmark.runner.stages import STAGES
 from benchmark.runner.store import Store
 
-TABLES = ("samples", "groups", "gaps", "effects", "tiers", "timings")
+TABLES = ("samples", "groups", "gaps", "effects", "tiers", "pairs", "strata", "timings")
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,35 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
     """
     from benchmark.report import render_report
 
-    estimates = Estimates(store.root)
-    phases = []
-    for stage, units in plan.by_stage().items():
-        clock = time.perf_counter()
-        cached = 0
-        for unit in units:
-            outcome = run_unit(unit, store, STAGES, reporter)
-            cached += outcome.cached
-            if not outcome.cached:
-                estimates.learn(unit, outcome.seconds)
-        phases.append(Phase(stage, time.perf_counter() - clock, len(units), cached))
+    phases = _compute(plan, store, reporter, device=request.device)
     folder = runs / run_id(request, plan)
     clock = time.perf_counter()
-    _write_folder(request, plan, store, folder, tuple(phases))
+    _write_folder(request, plan, store, folder, phases)
     render_report(folder)
-    phases.append(Phase("report", time.perf_counter() - clock, 1, 0))
-    return Run(folder, tuple(phases))
+    report = Phase("report", time.perf_counter() - clock, 1, 0)
+    return Run(folder, (*phases, report))
+
+
+def _compute(plan: Plan, store: Store, reporter: Reporter, *, device: str) -> tuple[Phase, ...]:
+    """Run what is missing; a phase's seconds are those its units took, side by side or not."""
+    missing = plan.missing(store)
+    estimates = Estimates(store.root)
+    seconds = dict.fromkeys(plan.by_stage(), 0.0)
+    with reporter.task("computing", len(missing)) as advance:
+        work = (
+            run_in_workers(missing, store)
+            if device == "cpu"
+            else run_here(missing, store, reporter)
+        )
+        for unit, outcome in work:
+            seconds[unit.stage] += outcome.seconds
+            estimates.learn(unit, outcome.seconds)
+            advance(1)
+    absent = Counter(unit.stage for unit in missing)
+    return tuple(
+        Phase(stage, seconds[stage], len(units), len(units) - absent[stage])
+        for stage, units in plan.by_stage().items()
+    )
 
 
 def _write_folder(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,41 @@ def data(work: Work) -> None:
     """Render or read the clean views, degrade them, and keep the evaluation set."""
     from benchmark.data.build import folder_evalset, probe_evalset
 
-    build = probe_evalset if work.payload["source"] == "probe" else folder_evalset
-    build(work.payload, work.unit.hints, work.reporter).save(work.out)
+    if work.payload["source"] == "probe":
+        evalset = probe_evalset(work.payload, work.reporter)
+    else:
+        evalset = folder_evalset(work.payload, Path(work.unit.hints["folder"]))
+    evalset.save(work.out)
+
+
+def pool(work: Work) -> None:
+    """Assemble the training pool and predict the context of every sample in it."""
+    from benchmark.training.pools import run_pool
+
+    run_pool(work.payload, out=work.out, reporter=work.reporter)
+
+
+def calibrate(work: Work) -> None:
+    """Bring the loss terms to one scale at the initial weights that all arms share."""
+    from benchmark.training import run_calibration
+
+    run_calibration(work.payload, pool=work.inputs["pool"], out=work.out, device=work.unit.device)
+
+
+def train(work: Work) -> None:
+    """Train one arm of one host from one seed; goes on from its last checkpoint."""
+    from benchmark.training import run_training
+
+    with work.reporter.task(f"train {work.unit.title}", work.payload["steps"]) as advance:
+        run_training(
+            work.payload,
+            pool=work.inputs["pool"],
+            calibration=work.inputs["calibration"],
+            out=work.out,
+            scratch=work.scratch,
+            device=work.unit.device,
+            advance=advance,
+        )
 
 
 def enhance(work: Work) -> None:
@@ -107,6 +141,9 @@ def analyse(work: Work) -> None:
 
 STAGES: Mapping[Stage, StageFunction] = {
     "data": data,
+    "pool": pool,
+    "calibrate": calibrate,
+    "train": train,
     "enhance": enhance,
     "prepare": prepare,
     "score": score,

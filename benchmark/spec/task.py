@@ -35,12 +35,22 @@ class LowLightStratum(Spec):
     read_noise: Annotated[float, Field(ge=0)] = Field(description="Electrons, standard deviation.")
 
 
+class Planted(Spec):
+    """A known harm to one group, for testing that the statistics find it; never in a real task."""
+
+    axis: ColumnName
+    group: str
+    exposure: Annotated[float, Field(gt=0)] = 1.0
+    read_noise: Annotated[float, Field(ge=0)] = 1.0
+
+
 class Degradation(Spec):
     """Low light as physics; every sample falls in one stratum, which becomes a context axis."""
 
     kind: Literal["low-light"]
     axis: ColumnName
-    strata: dict[str, LowLightStratum]
+    strata: dict[str, LowLightStratum] = Field(min_length=1)
+    planted: list[Planted] = []
 
 
 class Probe(Spec):
@@ -101,9 +111,6 @@ class Policy(Spec):
     n_min: Positive = 8
     n_full: Positive = 30
     coverage_tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    crossings: list[Annotated[list[ColumnName], Field(min_length=2)]] = Field(
-        default=[], description="Pairs of axes that are analysed crossed."
-    )
 
 
 class TaskSpec(Spec):
@@ -138,10 +145,6 @@ class TaskSpec(Spec):
         missing = {"smoke", "quick", "full"} - set(self.profiles)
         if missing:
             raise ValueError(f"profiles lacks {', '.join(sorted(missing))}")
-        for pair in self.policy.crossings:
-            unknown = set(pair) - set(names)
-            if unknown:
-                raise ValueError(f"crossing names unknown axes: {', '.join(sorted(unknown))}")
         unmeasured = set(self.metrics.headline.values()) - set(self.metrics.all())
         if unmeasured:
             raise ValueError(f"headline metrics not measured: {', '.join(sorted(unmeasured))}")

@@ -1,0 +1,120 @@
+"""Running the units of a plan as soon as what they need is there, one worker for each core.
+
+Every unit runs in a worker process with one torch thread, however many workers there are, so its
+numbers do not depend on the machine's core count. Workers hear nothing of Ctrl-C and die with their
+parent. On a GPU, units run one after the other in this process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from benchmark.errors import EquiluxError
+from benchmark.progress import Reporter
+from benchmark.runner.execute import Outcome, run_unit
+from benchmark.runner.store import Store
+from benchmark.runner.units import Unit
+
+Finished = tuple[Unit, Outcome]
+
+# a worker holds torch and one dataset, about half a gigabyte of its own
+_MOST_WORKERS = 8
+
+
+def run_here(units: Iterable[Unit], store: Store, reporter: Reporter) -> Iterator[Finished]:
+    """Run units in order in this process, with all its threads."""
+    from benchmark.runner.stages import STAGES
+
+    for unit in units:
+        yield unit, run_unit(unit, store, STAGES, reporter)
+
+
+def run_in_workers(
+    units: Iterable[Unit], store: Store, *, workers: int | None = None
+) -> Iterator[Finished]:
+    """Run units in worker processes, each as soon as its needs are met; yields as they finish.
+
+    Raises:
+        EquiluxError: if a worker dies (most likely for want of memory) or a unit fails; what other
+            units have finished stays in the store.
+    """
+    waiting = list(units)
+    count = workers or min(_cores(), _MOST_WORKERS)
+    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
+    if os.name == "posix":
+        # workers are forked from a server that has imported torch once: they share its memory
+        context.set_forkserver_preload(["benchmark.runner.preload"])
+    done: set[tuple[str, str]] = set()
+    running: dict[Future[Outcome], Unit] = {}
+    planned = {unit.need() for unit in waiting}
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
+    try:
+        while waiting or running:
+            ready = [
+                u for u in waiting if all(n in done or n not in planned for n in u.needs.values())
+            ]
+            for unit in ready[: 2 * count - len(running)]:
+                waiting.remove(unit)
+                running[pool.submit(_run, unit.to_json(), store.root)] = unit
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                unit = running.pop(future)
+                outcome = future.result()
+                done.add(unit.need())
+                yield unit, outcome
+    except BrokenProcessPool as error:
+        raise EquiluxError(
+            "a worker process died, most likely for want of memory",
+            mend="the same command goes on where this one stopped; close other programs first",
+        ) from error
+    finally:
+        _stop(pool)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """Do not wait for running units: whatever they were doing can be resumed."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _start_worker() -> None:
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _die_with(os.getppid())
+
+
+def _die_with(parent: int, leave: Callable[[int], None] = os._exit) -> None:
+    """End this process soon after its parent is gone, even if the parent was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        leave(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _run(text: str, root: Path) -> Outcome:
+    from benchmark.runner.stages import STAGES
+
+    return run_unit(Unit.from_json(text), Store(root), STAGES, Reporter.silent())
