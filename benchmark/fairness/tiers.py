@@ -1,0 +1,180 @@
+"""Systems in tiers: a rank is shared unless a paired, corrected comparison tells two apart."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmark.fairness.adjust import holm
+from benchmark.fairness.cells import Partition, cell_means
+from benchmark.fairness.estimates import Estimates
+from benchmark.fairness.model import Policy
+from benchmark.fairness.moments import moments
+from benchmark.fairness.resampling import Floats, stream
+from benchmark.fairness.sources import Source, p_value
+from benchmark.fairness.study import Study
+
+TIER_COLUMNS = (
+    "metric",
+    "axis",
+    "target",
+    "system",
+    "arm",
+    "n_seeds",
+    "value",
+    "coverage",
+    "tier",
+    "rank",
+    "rank_low",
+    "rank_high",
+)
+
+
+def tier_table(found: Estimates, data: Study, *, seed: int, policy: Policy) -> pd.DataFrame:
+    """Rank all systems in every metric: by the mean of everybody, or by the worst group's.
+
+    Differences are paired over clusters and include the error of training runs where there are
+    several; a system of one run is ranked as that one run.
+    """
+    target = "overall" if found.layout.role == "overall" else "worst"
+    repeated = _seed_errors(data, found.parts)
+    frames = [
+        _one_metric(
+            found,
+            data,
+            int(metric),
+            target=target,
+            seed_errors=repeated[int(metric)],
+            seed=seed,
+            policy=policy,
+        )
+        for metric in np.unique(found.columns.metric)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _one_metric(
+    found: Estimates,
+    data: Study,
+    metric: int,
+    *,
+    target: str,
+    seed_errors: tuple[Source, NDArray[np.int64]],
+    seed: int,
+    policy: Policy,
+) -> pd.DataFrame:
+    info, columns = data.metrics[metric], found.columns
+    at = np.flatnonzero(columns.metric == metric)
+    means, n = found.moments.mean[:, at] * info.direction, found.moments.n[:, at]
+    use = found.eligible[:, at] if target == "worst" else n >= 1
+    group = np.where(use, means, np.inf).argmin(axis=0)
+    score = np.where(use.any(axis=0), means[group, np.arange(len(at))], np.nan)
+    ranked = np.flatnonzero(np.isfinite(score))
+    at, group, score = at[ranked], group[ranked], score[ranked]
+    moved = (found.moments.mean[:, at] + found.null_delta[:, :, at]) * info.direction
+    resampled = np.where(use[:, ranked], moved, np.inf).min(axis=1)
+    clusters = np.where(use[:, ranked], n[:, ranked], np.inf).min(axis=0, initial=np.inf)
+    variants = columns.variant[at]
+    runs, n_seeds = seed_errors
+    own = Source(runs.se[group, variants], runs.df[group, variants])
+    better = _better(score, resampled, clusters, own, policy.alpha)
+    noisy = resampled.copy()
+    for i, v in enumerate(variants):
+        if own.se[i] > 0:
+            rng = stream(seed, "runs", *data.variants[v])
+            noisy[:, i] += own.se[i] * rng.standard_t(own.df[i], len(noisy))
+    rank, low, high = _ranks(score, noisy, policy.rank_level)
+    covered = columns.items[:, at].sum(axis=0) / columns.expected[:, at].sum(axis=0)
+    table = pd.DataFrame(
+        {
+            "system": [data.variants[v][0] for v in variants],
+            "arm": [data.variants[v][1] for v in variants],
+            "n_seeds": n_seeds[variants],
+            "value": score * info.direction,
+            "coverage": covered,
+            "tier": _tiers(score, better),
+            "rank": rank,
+            "rank_low": low,
+            "rank_high": high,
+        }
+    )
+    order = np.lexsort((variants, rank))
+    table = table.iloc[order].reset_index(drop=True)
+    return table.assign(
+        metric=info.name,
+        axis=found.layout.axis,
+        target=target,
+        _variant=0,
+        _metric=metric,
+        _group=np.arange(len(table)),
+    )
+
+
+def _better(
+    score: Floats, resampled: Floats, clusters: Floats, own: Source, alpha: float
+) -> NDArray[np.bool_]:
+    """``[i, j]`` True where i is better than j, Holm-corrected over all pairs."""
+    k = len(score)
+    pairs = list(combinations(range(k), 2))
+    result = np.zeros((k, k), dtype=bool)
+    if not pairs:
+        return result
+    i, j = np.array(pairs).T
+    difference = score[i] - score[j]
+    se = (resampled[:, i] - resampled[:, j]).std(axis=0)
+    rounding = 1e-12 * (np.abs(score[i]) + np.abs(score[j]))
+    difference = np.where(np.abs(difference) <= rounding, 0.0, difference)
+    df = np.maximum(np.minimum(clusters[i], clusters[j]) - 1, 1)
+    sources = (
+        Source(se, df),
+        Source(own.se[i], own.df[i]),
+        Source(own.se[j], own.df[j]),
+    )
+    sure = holm(p_value(difference, sources)) <= alpha
+    result[i, j], result[j, i] = sure & (difference > 0), sure & (difference < 0)
+    return result
+
+
+def _tiers(score: Floats, better: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Tier 1 holds the leader and all who are not shown to be worse than it; and so on."""
+    tier = np.zeros(len(score), dtype=np.int64)
+    number, leader = 0, -1
+    for system in np.argsort(-score, kind="stable"):
+        if leader < 0 or better[leader, system]:
+            number, leader = number + 1, int(system)
+        tier[system] = number
+    return tier
+
+
+def _ranks(score: Floats, resampled: Floats, level: float) -> tuple[Floats, Floats, Floats]:
+    """Rank (ties share the best), and the interval of ranks over replicates."""
+    rank = 1.0 + (score[None, :] > score[:, None]).sum(axis=1)
+    ahead = np.zeros_like(resampled)
+    for other in range(len(score)):
+        ahead += resampled[:, other : other + 1] > resampled
+    low, high = np.quantile(
+        1 + ahead, [(1 - level) / 2, (1 + level) / 2], axis=0, method="inverted_cdf"
+    )
+    return rank, np.minimum(low, rank), np.maximum(high, rank)
+
+
+def _seed_errors(data: Study, parts: Partition) -> dict[int, tuple[Source, NDArray[np.int64]]]:
+    """For every metric: error ``[K, V]`` of group means due to training runs, and runs ``[V]``."""
+    seed, seeds = pd.factorize(data.frame["seed"], sort=True)
+    v, r = len(data.variants), len(seeds)
+    run = data.variant * r + seed
+    exists = np.bincount(run, minlength=v * r).reshape(v, r) > 0
+    result = {}
+    for metric in range(len(data.metrics)):
+        sums, counts = parts.sums(data.values[:, metric], run, v * r)
+        means = moments(parts, cell_means(sums, counts)).mean.reshape(-1, v, r)
+        known = np.isfinite(means)
+        n = known.sum(axis=2)
+        centre = np.where(known, means, 0).sum(axis=2) / np.maximum(n, 1)
+        squares = np.where(known, (means - centre[..., None]) ** 2, 0).sum(axis=2)
+        se = np.where(n >= 2, np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1)), 0.0)
+        result[metric] = Source(se, np.maximum(n - 1.0, 1.0)), exists.sum(axis=1)
+    return result
