@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -87,7 +88,8 @@ def _tables(view: RunView, console: Console, out: _Printer, layout: _Layout) -> 
         )
         beside = quality if position == 0 and quality is not metric else None
         table = _table(view, metric, beside, layout, every=True)
-        if console.measure(table).maximum > console.width:
+        unbounded = console.options.update(max_width=1000)
+        if Measurement.get(console, unbounded, table).maximum > console.width:
             table = _table(view, metric, beside, layout, every=False)
         console.print(table)
 
@@ -110,7 +112,7 @@ def _table(
     headings += [
         "gap",
         "null",
-        "worst-rest\n95% interval" if layout.wide else "worst-rest\n95% int.",
+        "deficit\n95% interval" if layout.wide else "deficit\n95% int.",
     ]
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2 if layout.wide else 1, 0, 0),
@@ -144,13 +146,13 @@ def _row(row: Line, quality: Line | None, layout: _Layout, *, every: bool) -> li
     if found is None:
         return [*cells, *[Text("-")] * 4]
     word, short, _ = GAP_VERDICTS.get(found.verdict, (found.verdict,) * 3)
-    interval = scale.interval(found.low, found.high, signed=True)
+    interval = scale.interval(found.low, found.high)
     style = _VERDICT_STYLES.get(found.verdict, "")
     return [
         *cells,
         Text(scale.number(found.gap)),
         Text(scale.number(found.null_mean)),
-        Text(interval if layout.wide else interval.strip("[]").replace(",", "")),
+        Text(interval if layout.wide else interval.strip("[]").replace(", ", "..")),
         Text(word if layout.wide else short, style),
     ]
 
@@ -181,6 +183,7 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
         notes.append("( ) too few people, not used")
     notes.append("gap: best - worst")
     notes.append("null: the gap to expect by chance if all groups were equal")
+    notes.append("deficit: how far the worst group is behind the mean of the others")
     found = view.gaps[view.gaps["axis"] == axis]["verdict"].unique()
     words = [GAP_VERDICTS[v] for v in GAP_VERDICTS if v in found and v != "gap"]
     notes += [f"{word if layout.wide else short}: {text}" for word, short, text in words]

@@ -163,7 +163,7 @@ def trade_off(view: RunView, quality: MetricRecord, metric: MetricRecord, axis: 
         low, high = _span(
             [x for s, x, _ in points if s.kind != "reference"], [x for _, x, _ in points]
         )
-        front = _front(
+        front = pareto_front(
             [(s, quality.direction * x, d.gap) for s, x, d in points if s.kind != "reference"]
         )
         for system, x, found in points:
@@ -235,7 +235,7 @@ def _draw_front(
         ax.plot(xs, ys, color=light("accent"), linewidth=1, linestyle=(0, (4, 3)), zorder=1)
 
 
-def _front(points: Sequence[tuple[SystemRecord, float, float]]) -> set[tuple[str, str]]:
+def pareto_front(points: Sequence[tuple[SystemRecord, float, float]]) -> set[tuple[str, str]]:
     """Keys of the systems that none beats: quality up, gap down, strictly better in one."""
     return {
         system.key

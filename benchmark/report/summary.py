@@ -17,7 +17,10 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Cell:
-    """A mean of one group; ``worst`` is "", "worst", or "tentative" where resampling disagrees."""
+    """A mean of one group.
+
+    ``worst`` is "", "worst", or "tentative" where the group is small or resampling disagrees.
+    """
 
     mean: float
     low: float
@@ -32,8 +35,9 @@ class Cell:
 class Disparity:
     """A gap beside what chance alone gives.
 
-    ``low`` and ``high`` bound the *contrast* (worst group minus mean of the others), not the range
-    ``gap``: an interval of a range never contains zero and would make every system look unfair.
+    ``low`` and ``high`` bound the *deficit* (how far the worst group is behind the mean of the
+    others), not the range ``gap``: an interval of a range never contains zero and would make every
+    system look unfair.
     """
 
     gap: float
@@ -86,7 +90,7 @@ def lines(view: RunView, metric: MetricRecord, axis: str) -> tuple[Line, ...]:
                 metric=metric,
                 overall=_cell(overall, "") if overall else _ABSENT,
                 groups=tuple(
-                    _cell(row, _worst(level == worst, frequency))
+                    _cell(row, _worst(row, level == worst, frequency))
                     if (row := cells.get((*key, axis, level)))
                     else _ABSENT
                     for level in levels
@@ -97,10 +101,11 @@ def lines(view: RunView, metric: MetricRecord, axis: str) -> tuple[Line, ...]:
     return tuple(result)
 
 
-def _worst(is_worst: bool, frequency: float) -> str:
+def _worst(row: Mapping[Any, Any], is_worst: bool, frequency: float) -> str:
+    """A small group is never alone the ground of a claim, so as the worst it is tentative."""
     if not is_worst:
         return ""
-    return "tentative" if frequency < 0.5 else "worst"
+    return "tentative" if frequency < 0.5 or row["size_class"] == "small" else "worst"
 
 
 def _cell(row: Mapping[Any, Any], worst: str) -> Cell:

@@ -112,7 +112,7 @@ def _gap_columns(scale: Scale) -> list[TH]:
     return [
         TH("gap", note=unit, numeric=True),
         TH("null", note="by chance", numeric=True),
-        TH("worst − rest", note="95 % interval", numeric=True),
+        TH("deficit", note="95 % interval", numeric=True),
         TH("verdict"),
     ]
 
@@ -124,7 +124,7 @@ def _gap_cells(found: Disparity | None, scale: Scale, largest: float) -> list[TD
     return [
         number(found.gap, scale.number(found.gap, blank=BLANK), graphic=drawing),
         _null(found, scale),
-        _contrast(found, scale),
+        _deficit(found, scale),
         gap_verdict(found),
     ]
 
@@ -135,8 +135,8 @@ def _null(found: Disparity, scale: Scale) -> TD:
     return number(found.null_mean, shown, note=f"95 % < {high}" if high else "")
 
 
-def _contrast(found: Disparity, scale: Scale) -> TD:
-    shown = scale.interval(found.low, found.high, signed=True, blank=BLANK)
+def _deficit(found: Disparity, scale: Scale) -> TD:
+    shown = scale.interval(found.low, found.high, blank=BLANK)
     return number((found.low + found.high) / 2, shown)
 
 
@@ -171,9 +171,9 @@ def gaps(view: RunView) -> Table:
             TH("gap", numeric=True),
             TH("null", note="by chance", numeric=True),
             TH("excess", numeric=True),
-            TH("worst − rest", note="95 % interval", numeric=True),
+            TH("deficit", note="95 % interval", numeric=True),
             TH("p", note="Holm", numeric=True),
-            TH("detectable", note="smallest gap", numeric=True),
+            TH("detectable", note="deficit", numeric=True),
             TH("verdict", facet=True),
         ],
         rows=rows,
@@ -192,7 +192,7 @@ def _gap_row(line: Line, axis: str, scale: Scale, found: Disparity) -> list[TD]:
         number(found.gap, scale.number(found.gap, blank=BLANK)),
         _null(found, scale),
         number(found.excess, scale.number(found.excess, blank=BLANK)),
-        _contrast(found, scale),
+        _deficit(found, scale),
         number(found.p_holm, p_value(found.p_holm, blank=BLANK)),
         number(found.mde, scale.number(found.mde, blank=BLANK)),
         gap_verdict(found),
@@ -272,7 +272,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
         caption=f"{comparison.arm} minus {comparison.baseline} on {comparison.system}",
         columns=[
             TH("what"),
-            TH("metric", facet=True),
+            TH("metric", facet=True, preset=humanise(view.manifest.headline.identity)),
             TH("axis", facet=True),
             TH("effect", numeric=True),
             TH("95 % interval", numeric=True),
@@ -281,6 +281,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
         ],
         rows=rows,
         filterable=True,
+        wide=True,
     )
 
 

@@ -23,6 +23,12 @@ LEVELS = {
 }
 PEOPLE = {"light": 34, "medium": 30, "dark": 12}
 METRICS = {"psnr": (1, "dB"), "id_cosine": (1, ""), "detected": (1, "%"), "delta_ita": (-1, "deg")}
+#: Numeric columns of the gap table.
+NUMBERS = (
+    *("gap", "ci_low", "ci_high", "null_mean", "null_p95", "excess", "p_value", "p_holm"),
+    *("v_dc", "v_dc_low", "v_dc_high", "sd_dc", "noise_share", "cochran_q", "cochran_p"),
+    *("gap_to_overall", "ratio", "worst_frequency", "mde"),
+)
 #: psnr, cosine, detection rate and tone shift of light faces; then the loss of dark ones.
 SYSTEMS: dict[tuple[str, str], tuple[float, float, float, float, float]] = {
     ("input", ""): (7.9, 0.41, 0.42, 31.0, 0.9),
@@ -46,7 +52,7 @@ class Options:
     groups: int = 3
 
 
-def write_run(folder: Path, options: Options = Options()) -> Path:  # noqa: B008
+def write_run(folder: Path, options: Options = Options()) -> Path:
     """Write manifest, tables and gallery of a run and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     names = _Names(options)
@@ -138,24 +144,19 @@ def _groups(samples: pd.DataFrame, names: _Names) -> pd.DataFrame:
             for key, piece in pieces:
                 for metric in METRICS:
                     means = piece.groupby("cluster")[metric].mean().dropna()
-                    rows.append(_group(system, arm, metric, axis, "*".join(key), piece, means))
+                    key_columns = (system, arm, metric, axis, "*".join(key))
+                    rows.append(_group(key_columns, piece, means))
     return pd.DataFrame(rows)
 
 
-def _group(
-    system: str, arm: str, metric: str, axis: str, group: str, piece: pd.DataFrame, means: Any
-) -> dict[str, Any]:
+def _group(key: tuple[str, ...], piece: pd.DataFrame, means: Any) -> dict[str, Any]:
     n = len(means)
     sd = float(means.std()) if n > 1 else float("nan")
     half = stats.t.ppf(0.975, n - 1) * sd / n**0.5 if n > 1 else float("nan")
     size = "full" if n >= 30 else "small" if n >= 8 else "insufficient"
     mean = float(means.mean())
     return {
-        "system": system,
-        "arm": arm,
-        "metric": metric,
-        "axis": axis,
-        "group": group,
+        **dict(zip(("system", "arm", "metric", "axis", "group"), key, strict=True)),
         "n_items": len(piece),
         "n_clusters": n,
         "mean": mean,
@@ -178,12 +179,7 @@ def _gaps(groups: pd.DataFrame, names: _Names) -> pd.DataFrame:
         ["system", "arm", "metric", "axis"], sort=False
     ):
         usable = part[part["size_class"] != "insufficient"]
-        row: dict[str, Any] = dict.fromkeys(
-            ["gap", "ci_low", "ci_high", "null_mean", "null_p95", "excess", "p_value", "p_holm"]
-            + ["v_dc", "v_dc_low", "v_dc_high", "sd_dc", "noise_share", "cochran_q", "cochran_p"]
-            + ["gap_to_overall", "ratio", "worst_frequency", "mde"],
-            float("nan"),
-        )
+        row: dict[str, Any] = dict.fromkeys(NUMBERS, float("nan"))
         row |= {"system": system, "arm": arm, "metric": metric, "axis": axis, "family_size": 12}
         row |= {"best_group": "", "worst_group": "", "reason": "", "verdict": "single_group"}
         if len(usable) < 2:
@@ -193,17 +189,18 @@ def _gaps(groups: pd.DataFrame, names: _Names) -> pd.DataFrame:
         worst, best = usable.loc[oriented.idxmin()], usable.loc[oriented.idxmax()]
         rest = usable[usable["group"] != worst["group"]]["mean"].mean()
         error = float((usable["sd"] ** 2 / usable["n_clusters"]).mean() ** 0.5)
-        contrast, gap = worst["mean"] - rest, abs(best["mean"] - worst["mean"])
+        deficit = METRICS[metric][0] * (rest - worst["mean"])
+        gap = abs(best["mean"] - worst["mean"])
         null, null95 = 1.3 * error, 2.4 * error
-        p = float(2 * stats.norm.sf(abs(contrast) / (1.3 * error))) if error else 1.0
+        p = float(2 * stats.norm.sf(abs(deficit) / (1.3 * error))) if error else 1.0
         rows.append(
             row
             | {
                 "best_group": best["group"],
                 "worst_group": worst["group"],
                 "gap": gap,
-                "ci_low": contrast - 2 * error,
-                "ci_high": contrast + 2 * error,
+                "ci_low": deficit - 2 * error,
+                "ci_high": deficit + 2 * error,
                 "null_mean": null,
                 "null_p95": null95,
                 "excess": max(0.0, gap - null),
@@ -310,35 +307,28 @@ def _save(path: Path, image: Any) -> None:
     Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).save(path)
 
 
+def _metric(name: str, summary: str, **changes: Any) -> dict[str, Any]:
+    ordinary = {
+        "name": name, "summary": summary, "version": "1", "direction": 1, "unit": "",
+        "range": [0, 1], "kind": "value", "ratio_scale": False, "licence": "Apache-2.0",
+        "source": "", "role": "primary", "available": True, "reason": "", "mend": "",
+        "in_loss": False,
+    }  # fmt: skip
+    return ordinary | changes
+
+
 def manifest(names: _Names, options: Options) -> dict[str, Any]:
     """The manifest of the run, as the runner would write it."""
-    metric = dict(version="1", ratio_scale=False, licence="Apache-2.0", source="", available=True)
-    metric |= dict(reason="", mend="", in_loss=False, kind="value", role="primary")
     metrics = [
-        metric
-        | dict(
-            name="psnr",
-            direction=1,
-            unit="dB",
-            range=[0, 100],
-            summary="peak signal to noise ratio",
-        )
-        | dict(licence="CC-BY-NC-4.0 (pyiqa)", in_loss=True),
-        metric
-        | dict(name="id_cosine", direction=1, unit="", range=[-1, 1])
-        | dict(summary="likeness to the same person's clean view", source="ArcFace, CVPR 2019"),
-        metric
-        | dict(name="detected", direction=1, unit="", range=[0, 1], kind="rate")
-        | dict(summary="share of faces that the detector still finds"),
-        metric
-        | dict(name="delta_ita", direction=-1, unit="deg", range=[0, None], role="secondary")
-        | dict(summary="shift of skin tone angle, absolute"),
-        metric
-        | dict(
-            name="musiq", direction=1, unit="", range=[0, 100], role="diagnostic", available=False
-        )
-        | dict(summary="no-reference quality", reason="its weights are not on this machine")
-        | dict(mend="python -m benchmark weights fetch musiq"),
+        _metric("psnr", "peak signal to noise ratio", unit="dB", range=[0, 100], in_loss=True)
+        | {"licence": "PolyForm-Noncommercial-1.0.0"},
+        _metric("id_cosine", "likeness to the same person's clean view", range=[-1, 1]),
+        _metric("detected", "share of faces that the detector still finds", kind="rate"),
+        _metric("delta_ita", "shift of skin tone, absolute", unit="deg", range=[0, None])
+        | {"direction": -1, "role": "secondary"},
+        _metric("musiq", "no-reference quality", role="diagnostic", available=False)
+        | {"reason": "its weights are not on this machine"}
+        | {"mend": "python -m benchmark weights fetch musiq"},
     ]
     kinds = {"input": "reference", "oracle": "reference", "curve": "trained"}
     systems = [
@@ -363,7 +353,7 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
         "task": {
             "name": "face-identity",
             "title": names.title,
-            "question": "In low light, does enhancement keep a person recognisable, whatever the skin tone?",
+            "question": "Does enhancement keep a person recognisable, whatever the skin tone?",
         },
         "profile": "quick",
         "device": "cpu",

@@ -1,0 +1,40 @@
+"""Runs to report on, written and rendered once per session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from synthetic_run import Options, write_run
+
+from benchmark.report import render_report
+from benchmark.report.model import RunView, load_run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ordinary run with its report."""
+    folder = write_run(tmp_path_factory.mktemp("runs") / "ordinary")
+    render_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one seed and seven groups whose names try to run, with its report."""
+    options = Options(seeds=(0,), hostile=True, groups=7)
+    folder = write_run(tmp_path_factory.mktemp("runs") / "hostile", options)
+    render_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def view(run_folder: Path) -> RunView:
+    """The ordinary run in memory."""
+    return load_run(run_folder)
+
+
+@pytest.fixture(scope="session")
+def hostile(hostile_folder: Path) -> RunView:
+    """The hostile run in memory."""
+    return load_run(hostile_folder)
