@@ -184,7 +184,9 @@ def test_another_model_of_deepface_works_from_its_file(
     assert found.shape == (3, 512)
     assert np.isfinite(found[:2]).all()
     model = DeepfaceModel("ArcFace", recogniser.weights)
-    chips = recogniser.chips(torch.from_numpy(portrait[0][:1]).permute(0, 3, 1, 2) / 255, portrait[1][:1])
+    chips = recogniser.chips(
+        torch.from_numpy(portrait[0][:1]).permute(0, 3, 1, 2) / 255, portrait[1][:1]
+    )
     direct = model.represent(chips.byte().permute(0, 2, 3, 1).numpy())[0]
     np.testing.assert_allclose(found[0], direct / np.linalg.norm(direct), atol=1e-5)
 
