@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -64,7 +66,8 @@ def build(view: RunView) -> Gallery | None:
     """Read and shrink the pictures of ``gallery/``; None if the run has none.
 
     Pictures are stored as WebP at quality 90, which is not lossless: the PNG files beside the
-    report are. Where the budget is spent, the cases latest in the index are left out.
+    report are. Where the budget is spent, every group loses the cases latest in its part of the
+    index, so that none is without.
     """
     if not view.gallery:
         return None
@@ -72,7 +75,7 @@ def build(view: RunView) -> Gallery | None:
     encoder = _Encoder(view.folder)
     cases: dict[str, list[Case]] = {level: [] for level in view.levels(first.axis)}
     left_out = 0
-    for item in view.gallery:
+    for item in _in_turns(view.gallery):
         pictures = tuple(
             encoder.picture(getattr(item, role), role, item)
             for role in ("input", "output", "reference")
@@ -88,6 +91,14 @@ def build(view: RunView) -> Gallery | None:
         sections=tuple(Section(group, tuple(found)) for group, found in cases.items() if found),
         left_out=left_out,
     )
+
+
+def _in_turns(items: Sequence[GalleryItem]) -> Iterator[GalleryItem]:
+    """The first item of every group, then the second of every group, and so on."""
+    groups: dict[str, list[GalleryItem]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return (item for turn in zip_longest(*groups.values()) for item in turn if item)
 
 
 def _case(view: RunView, item: GalleryItem, pictures: tuple[Picture, ...]) -> Case:

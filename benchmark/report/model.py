@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -60,6 +62,16 @@ class RunView:
     gallery: tuple[GalleryItem, ...]
 
     @cached_property
+    def group_rows(self) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
+        """Rows of the group table by metric and axis."""
+        return _by_metric_and_axis(self.groups)
+
+    @cached_property
+    def gap_rows(self) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
+        """Rows of the gap table by metric and axis."""
+        return _by_metric_and_axis(self.gaps)
+
+    @cached_property
     def by_key(self) -> dict[tuple[str, str], SystemRecord]:
         """Systems by ``(system, arm)``, in the manifest's order."""
         return {record.key: record for record in self.manifest.systems}
@@ -97,6 +109,15 @@ class RunView:
         """Declared metrics that ``table`` has rows of, in the manifest's order."""
         present = set(table["metric"].unique())
         return tuple(metric for metric in self.manifest.metrics if metric.name in present)
+
+
+def _by_metric_and_axis(
+    table: pd.DataFrame,
+) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
+    rows: defaultdict[tuple[str, str], list[dict[Hashable, Any]]] = defaultdict(list)
+    for row in table.to_dict("records"):
+        rows[row["metric"], row["axis"]].append(row)
+    return rows
 
 
 def load_run(folder: Path) -> RunView:

@@ -154,7 +154,8 @@ def _slope_words(comparison: ComparisonRecord, axis: str) -> tuple[str, str]:
 def slug(name: str) -> str:
     """``name`` as part of an id or a file name: lower-case letters, digits and hyphens."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    return plain if plain == name.lower().replace("_", "-") else f"{plain[:40]}-{_short(name)}"
+    faithful = 0 < len(plain) <= 60 and plain == name.lower().replace("_", "-")
+    return plain if faithful else f"{plain[:40]}-{_short(name)}"
 
 
 def _short(name: str) -> str:

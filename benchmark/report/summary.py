@@ -71,13 +71,13 @@ _ABSENT = Cell(NAN, NAN, NAN, 0, 0, "empty")
 def lines(view: RunView, metric: MetricRecord, axis: str) -> tuple[Line, ...]:
     """The systems of a run in one metric, in the manifest's order."""
     levels = view.levels(axis)
-    groups = view.groups[view.groups["metric"] == metric.name]
     cells = {
-        (row["system"], row["arm"], row["axis"], row["group"]): row
-        for row in groups[groups["axis"].isin(["", axis])].to_dict("records")
+        (row["system"], row["arm"], part, row["group"]): row
+        for part in ("", axis)
+        for row in view.group_rows.get((metric.name, part), ())
     }
-    gaps = view.gaps[(view.gaps["metric"] == metric.name) & (view.gaps["axis"] == axis)]
-    disparities = {(row["system"], row["arm"]): row for row in gaps.to_dict("records")}
+    gaps = view.gap_rows.get((metric.name, axis), ())
+    disparities = {(row["system"], row["arm"]): row for row in gaps}
     result = []
     for key, system in view.by_key.items():
         found = disparities.get(key)

@@ -21,9 +21,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one seed and seven groups whose names try to run, with its report."""
+    """A run of one seed and seven groups whose names try to run, without two of its pictures."""
     options = Options(seeds=(0,), hostile=True, groups=7)
     folder = write_run(tmp_path_factory.mktemp("runs") / "hostile", options)
+    (folder / "gallery" / "0-gamma-0.png").unlink()
+    (folder / "gallery" / "1-gamma-0.png").write_bytes(b"not a picture")
     render_report(folder)
     return folder
 
