@@ -131,7 +131,7 @@ def _contrasts(block: NDArray[np.int64]) -> Floats:
             row = np.zeros(len(block))
             row[first], row[other] = -1.0, 1.0
             rows.append(row)
-    return np.array(rows).reshape(-1, len(block))
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(block))
 
 
 def _welch(q: float, variance: Floats, n: Floats) -> float:
