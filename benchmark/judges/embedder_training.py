@@ -7,45 +7,36 @@ sensor's noise, so what is left to tell people apart is their geometry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.assets import AssetRecord, asset_folder, save_asset
+from benchmark.data.degradations import STRATA, degrade
 from benchmark.imaging.alignment import align
 from benchmark.imaging.augmentation import Augmentation, augment
+from benchmark.imaging.colour import to_linear, to_srgb
 from benchmark.judges.embedder import ASSET, CROP_SIZE, CROP_ZOOM, EMBEDDING_SIZE, FaceEmbedder
 from benchmark.judges.verification import verification_auc
+from benchmark.probes.faces import FaceProbe, FaceSamples, ToneLevel
 from benchmark.progress import Reporter
 
 _BATCH = 128
 
+_TRAINING_PROBE = FaceProbe(
+    split="train", identities=120, views=7, tones="all", size=96, supersample=1
+)
+_VALIDATION_PROBE = FaceProbe(split="validation", identities=30, views=4)
 
-@dataclass(frozen=True)
-class FaceSet:
-    """Rendered or photographed faces with what is known about them.
-
-    Attributes:
-        images: ``[N, H, W, 3]`` uint8.
-        landmarks: ``[N, 5, 2]`` pixels, order of ``imaging.alignment``.
-        identities: ``[N]``, 0-based.
-        tone_levels: ``[N]``, light, medium or dark; used to validate, never to train.
-    """
-
-    images: NDArray[np.uint8]
-    landmarks: NDArray[np.float32]
-    identities: NDArray[np.int64]
-    tone_levels: NDArray[np.str_]
-
-    def __len__(self) -> int:
-        return len(self.images)
+Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -61,6 +52,8 @@ class EmbedderSettings:
         scale: inverse temperature of the cosine logits.
         margin: subtracted from the cosine of the right identity.
         augmentation: ranges of the random views.
+        training_probe: whose faces are learnt.
+        validation_probe: whose faces are told apart in the card; nobody of the test split.
     """
 
     seed: int = 0
@@ -71,17 +64,24 @@ class EmbedderSettings:
     scale: float = 20.0
     margin: float = 0.3
     augmentation: Augmentation = field(default_factory=Augmentation)
+    training_probe: FaceProbe = _TRAINING_PROBE
+    validation_probe: FaceProbe = _VALIDATION_PROBE
 
 
-def face_crops(faces: FaceSet, device: torch.device | str = "cpu") -> Tensor:
-    """Aligned crops as the embedder wants them, ``[N, 3, 64, 64]`` uint8 on the CPU."""
+def face_crops(faces: FaceSamples, images: Images | None = None) -> Tensor:
+    """Aligned crops as the embedder wants them, ``[N, 3, 64, 64]`` uint8.
+
+    Args:
+        faces: where the landmarks are.
+        images: degraded versions to cut from instead, ``[N, H, W, 3]`` uint8.
+    """
+    source = faces.images if images is None else images
     parts = [torch.zeros(0, 3, CROP_SIZE, CROP_SIZE, dtype=torch.uint8)]
     for start in range(0, len(faces), _BATCH):
         rows = slice(start, start + _BATCH)
-        images = _as_batch(faces.images[rows], device)
-        landmarks = torch.from_numpy(faces.landmarks[rows]).to(device)
-        crops = align(images, landmarks, CROP_SIZE, zoom=CROP_ZOOM)
-        parts.append((crops * 255).round().clamp(0, 255).to("cpu", torch.uint8))
+        batch = torch.from_numpy(source[rows]).permute(0, 3, 1, 2).float()
+        crops = align(batch, torch.from_numpy(faces.landmarks[rows]), CROP_SIZE, zoom=CROP_ZOOM)
+        parts.append(crops.round().clamp(0, 255).to(torch.uint8))
     return torch.cat(parts)
 
 
@@ -116,7 +116,7 @@ def fit_embedder(
         optimiser, settings.rate, total_steps=settings.steps, pct_start=0.15
     )
     generator = torch.Generator().manual_seed(settings.seed)
-    labels = torch.from_numpy(identities)
+    labels = torch.tensor(identities)
     with (reporter or Reporter()).task("train face embedder", settings.steps) as advance:
         for _ in range(settings.steps):
             rows = torch.randint(len(crops), (settings.batch,), generator=generator)
@@ -136,63 +136,104 @@ def fit_embedder(
 
 
 @torch.inference_mode()
-def embed(
-    network: FaceEmbedder,
-    faces: FaceSet,
-    change: Callable[[Tensor], Tensor] | None = None,
-    *,
-    device: torch.device | str = "cpu",
-) -> NDArray[np.float32]:
-    """Embeddings ``[N, 128]`` of aligned faces, after ``change`` of the whole images if given."""
+def embed(network: FaceEmbedder, crops: Tensor) -> NDArray[np.float32]:
+    """Embeddings ``[N, 128]`` of crops ``[N, 3, 64, 64]`` uint8."""
+    device = next(network.parameters()).device
     parts = [np.zeros((0, EMBEDDING_SIZE), np.float32)]
-    for start in range(0, len(faces), _BATCH):
-        rows = slice(start, start + _BATCH)
-        images = _as_batch(faces.images[rows], device)
-        if change is not None:
-            images = change(images)
-        landmarks = torch.from_numpy(faces.landmarks[rows]).to(device)
-        crops = align(images, landmarks, CROP_SIZE, zoom=CROP_ZOOM)
-        parts.append(network(crops).cpu().numpy())
+    parts += [
+        network(part.to(device).float() / 255).cpu().numpy() for part in torch.split(crops, _BATCH)
+    ]
     return np.concatenate(parts)
 
 
 def verification_card(
-    network: FaceEmbedder,
-    faces: FaceSet,
-    conditions: dict[str, Callable[[Tensor], Tensor] | None],
-    *,
-    device: torch.device | str = "cpu",
+    network: FaceEmbedder, faces: FaceSamples, conditions: Mapping[str, Images]
 ) -> list[dict[str, Any]]:
     """Verification AUC per condition and tone level, impostors from the same level.
 
     Args:
         network: the embedder.
-        faces: people that it was not trained on.
-        conditions: what happens to the probe image, by name; the reference view stays clean.
-        device: where to compute.
+        faces: people that it was not trained on, clean.
+        conditions: what has become of the images, by name; they are compared with clean ones of
+            other views. Clean against clean is always there, under ``"normal"``.
 
     Returns:
-        Rows ``condition, tone_level, n_images, n_identities, auc``.
+        Rows ``condition, tone_level, n_images, n_identities, auc`` (NaN where nobody is there).
     """
-    clean = embed(network, faces, device=device)
+    clean = embed(network, face_crops(faces))
+    changed = {name: embed(network, face_crops(faces, made)) for name, made in conditions.items()}
+    levels, names = faces.frame["tone_level"].to_numpy(), faces.frame["identity"]
+    people, _ = pd.factorize(names)
     rows: list[dict[str, Any]] = []
-    for name, change in conditions.items():
-        probes = None if change is None else embed(network, faces, change, device=device)
-        for level in ("light", "medium", "dark"):
-            mine = faces.tone_levels == level
+    for condition, probes in {"normal": None, **changed}.items():
+        for level in (item.value for item in ToneLevel):
+            mine = levels == level
             auc = verification_auc(
-                clean[mine], faces.identities[mine], None if probes is None else probes[mine]
+                clean[mine], people[mine], None if probes is None else probes[mine]
             )
             rows.append(
                 {
-                    "condition": name,
+                    "condition": condition,
                     "tone_level": level,
                     "n_images": int(mine.sum()),
-                    "n_identities": len(np.unique(faces.identities[mine])),
+                    "n_identities": len(np.unique(people[mine])),
                     "auc": round(auc, 4),
                 }
             )
     return rows
+
+
+def train_embedder(
+    folder: Path | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    settings: EmbedderSettings | None = None,
+    cache: Path | None = None,
+    reporter: Reporter | None = None,
+) -> AssetRecord:
+    """``python -m benchmark instruments train face-embedder``: render, train, validate, write.
+
+    Args:
+        folder: where weights and record go, by default into the installed package.
+        device: where to compute.
+        settings: by default those of the committed asset.
+        cache: folder for rendered faces, by default they are not kept.
+        reporter: told of every step.
+    """
+    settings = settings or EmbedderSettings()
+    reporter = reporter or Reporter()
+    seen = render(settings.training_probe, cache=cache, device=device, reporter=reporter)
+    labels, _ = pd.factorize(seen.frame["identity"])
+    network = fit_embedder(face_crops(seen), labels, settings, device=device, reporter=reporter)
+    held_out = render(settings.validation_probe, cache=cache, device=device, reporter=reporter)
+    card = verification_card(network, held_out, low_light_conditions(held_out, settings.seed))
+    return save_embedder(network, folder=folder, settings=settings, card={"verification": card})
+
+
+def render(
+    probe: FaceProbe, *, cache: Path | None, device: torch.device | str, reporter: Reporter
+) -> FaceSamples:
+    """The samples of a probe, with progress."""
+    total = probe.identities * (probe.views + 1)
+    with reporter.task(f"render {probe.split} faces", total) as advance:
+        return probe.render(cache=cache, device=device, advance=advance)
+
+
+def low_light_conditions(faces: FaceSamples, seed: int) -> dict[str, Images]:
+    """Images at every stratum of exposure, as they are and with the exposure restored.
+
+    Restoring multiplies linear light by the reciprocal of the exposure: brightness is right, noise
+    is not, which is the state that an enhancer's output is in.
+    """
+    conditions = {}
+    for name, sensor in STRATA.items():
+        frame = faces.frame.assign(exposure=name)
+        dim = degrade(faces.images, frame, seed=seed)
+        conditions[name] = dim
+        linear = to_linear(torch.arange(256) / 255) / sensor.exposure
+        table = (to_srgb(linear.clamp(max=1)) * 255).round().to(torch.uint8).numpy()
+        conditions[f"{name}, restored"] = table[dim]
+    return conditions
 
 
 def save_embedder(
@@ -200,10 +241,11 @@ def save_embedder(
     *,
     folder: Path | None,
     settings: EmbedderSettings,
-    data: dict[str, Any],
     card: dict[str, Any],
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
+    fixed = asdict(settings)
+    data = {name: fixed.pop(name) for name in ("training_probe", "validation_probe")}
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),
@@ -212,7 +254,7 @@ def save_embedder(
         licence="Apache-2.0",
         device=next(network.parameters()).device.type,
         parameters=sum(p.numel() for p in network.parameters()),
-        settings=asdict(settings),
+        settings=fixed,
         data=data,
         card=card,
         caveats=(
@@ -220,7 +262,3 @@ def save_embedder(
             "Trained on rendered people only; it is no recogniser of real ones.",
         ),
     )
-
-
-def _as_batch(images: NDArray[np.uint8], device: torch.device | str) -> Tensor:
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 255
