@@ -125,6 +125,8 @@ class PyiqaMetric(Scorer):
         return {self.spec.name: np.concatenate(rows) if rows else np.empty(0)}
 
     def _ask(self, outputs: Tensor, references: Tensor | None) -> Column:
+        if not len(outputs):
+            return np.empty(0)
         arguments = (outputs,) if references is None else (outputs, references)
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -6,12 +6,12 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import WeightsError
+
+if TYPE_CHECKING:  # knowing about weights must not import torch
+    from torch import Tensor
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -23,6 +23,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: if the file is damaged or its pickle wants to run code.
     """
+    import torch
+
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -48,9 +50,12 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    import torch
+
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+    plain = isinstance(content, Mapping) and all(map(torch.is_tensor, content.values()))
+    if not plain:
         raise _unreadable(path, "it is not a mapping of names to tensors")
     return {str(name).removeprefix("module."): value for name, value in content.items()}
 

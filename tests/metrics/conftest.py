@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
 import skimage.transform
+import torch
+import torchvision
 from numpy.typing import NDArray
 
 from benchmark.data.evalset import EvalSet
+from benchmark.files import sha256_of_file
 from benchmark.judges.landmarks import locate_landmarks
+from benchmark.metrics.perceptual import lpips_model
+from benchmark.weights import WEIGHTS
 
 # corner and side of square windows of the astronaut's portrait, all with her face
 _WINDOWS = ((10, 120, 220), (0, 110, 230), (20, 125, 200), (5, 130, 210))
@@ -23,6 +31,32 @@ def darken(
     random = np.random.default_rng(seed)
     dark = images / 255 * exposure + noise * random.standard_normal(images.shape)
     return (dark.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def trunks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A store with a trunk for every LPIPS: right shapes, random numbers, accepted digests.
+
+    What a metric promises does not depend on what its network has learnt.
+    """
+    folder = tmp_path_factory.mktemp("weights")
+    catalogue = {entry.name: WEIGHTS.entry(entry.name) for entry in WEIGHTS}
+    torch.manual_seed(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EQUILUX_WEIGHTS", str(folder))
+        layers = {
+            "squeezenet1_1": torchvision.models.squeezenet1_1().features,
+            "alexnet": torchvision.models.alexnet().features,
+            "vgg16": torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"]),
+        }
+        for name, features in layers.items():
+            weight = WEIGHTS.get(name)
+            torch.save(features.state_dict(), folder / weight.file)
+            accepted = replace(weight, sha256=(sha256_of_file(folder / weight.file),))
+            patch.setitem(WEIGHTS._entries, name, replace(catalogue[name], target=accepted))
+        lpips_model.cache_clear()
+        yield
+    lpips_model.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +97,12 @@ def evalset(portraits: NDArray[np.uint8]) -> EvalSet:
         gallery_landmarks=landmarks[shown],
         gallery_frame=pd.DataFrame({"cluster": people[shown]}),
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Small batches gain nothing from threads, and on a busy machine wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

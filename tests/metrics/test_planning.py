@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.data.evalset import EvalSet
+from benchmark.errors import UnknownNameError
+from benchmark.metrics import SCORERS, make_scorer, plan_scorers
+from benchmark.metrics.planning import metric_names, scorer_of
+
+
+def test_metrics_that_share_work_share_a_scorer() -> None:
+    plan = plan_scorers(["tar", "psnr", "id_cosine", "psnr"])
+    assert list(plan.scorers) == ["faces", "psnr"]
+    assert plan.scorers["faces"].metrics == ("tar", "id_cosine")
+    assert set(plan.metrics) == {"tar", "psnr", "id_cosine"}
+    assert not plan.unavailable
+    assert all(isinstance(v, str) for v in plan.scorers["faces"].identity.values())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("psrn", "psnr"), ("id_cosin", "id_cosine"), ("pyiqa:gmds", "pyiqa:gmsd")]
+)
+def test_a_wrong_name_suggests_the_right_one(wrong: str, right: str) -> None:
+    with pytest.raises(UnknownNameError, match=right):
+        plan_scorers([wrong])
+
+
+def test_the_table_of_names_says_what_the_scorers_declare() -> None:
+    for name, scorer in metric_names().items():
+        assert name in {spec.name for spec in make_scorer(scorer).specs}
+    for entry in SCORERS:
+        for spec in make_scorer(entry.name).specs:
+            assert scorer_of(spec.name) == entry.name
+
+
+def test_listing_metrics_imports_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from benchmark.metrics.planning import metric_names\n"
+        "from benchmark.judges import JUDGES\n"
+        "assert 'psnr' in metric_names() and 'dlib' in JUDGES\n"
+        "assert not {'torch', 'pyiqa', 'lpips', 'dlib', 'deepface'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["musiq", "dists", "niqe"])
+def test_pyiqa_metrics_without_their_weights_are_unavailable_and_download_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    import pyiqa.utils.download_util as download
+
+    monkeypatch.setenv("EQUILUX_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(download, "DEFAULT_CACHE_DIR", str(tmp_path / "pyiqa"))
+    before = socket.getaddrinfo
+    plan = plan_scorers([f"pyiqa:{name}"])
+    assert name in plan.unavailable[f"pyiqa:{name}"].mend
+    assert socket.getaddrinfo is before
+    assert not list(tmp_path.rglob("*.pth"))
+
+
+def test_pyiqa_metrics_answer_as_pyiqa_does(evalset: EvalSet) -> None:
+    import pyiqa
+
+    outputs, references = (
+        torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+        for images in (evalset.inputs, evalset.references)
+    )
+    for name in ("gmsd", "fsim"):
+        expected = pyiqa.create_metric(name, device=torch.device("cpu"))(outputs, references)
+        scorer = make_scorer(f"pyiqa:{name}")
+        found = scorer.score(outputs, np.arange(6), evalset, {})[f"pyiqa:{name}"]
+        np.testing.assert_allclose(found, expected.flatten().numpy(), atol=1e-6)
+        assert scorer.specs[0].direction == (-1 if name == "gmsd" else 1)
+        assert "noncommercial" in scorer.specs[0].licence
+
+
+def test_images_too_small_for_a_pyramid_are_unknown_not_fatal(evalset: EvalSet) -> None:
+    outputs = torch.from_numpy(evalset.inputs).permute(0, 3, 1, 2).float() / 255
+    found = make_scorer("ms_ssim").score(outputs, np.arange(6), evalset, {})["ms_ssim"]
+    assert np.isnan(found).all()
