@@ -31,7 +31,10 @@ def probe_evalset(payload: Mapping[str, Any], reporter: Reporter) -> EvalSet:
     shots = probe.identities * (probe.views + 1)
     with reporter.task("render faces", shots) as advance:
         samples = probe.render(advance=advance)
-    frame = samples.frame.rename(columns={"identity": "cluster"}).assign(status=OK)
+    # everybody is in the gallery once in each tone: twins are compared within their own
+    frame = samples.frame.rename(columns={"identity": "cluster"}).assign(
+        status=OK, cohort=samples.frame["tone_level"]
+    )
     views = Views(frame, samples.images, samples.landmarks, samples.skin)
     return degraded(views, frame["view"].to_numpy(dtype=np.int64), payload)
 

@@ -19,7 +19,8 @@ class EvalSet:
     Attributes:
         frame: one row per sample, in order. Columns ``sample`` (unique id), ``cluster`` (the
             independent unit: identity, patient, scene), ``status`` (``ok`` or ``decode_error``)
-            and one column per axis.
+            and one column per axis. Optionally ``cohort``, here and in ``gallery_frame``:
+            samples are compared with the gallery of their own cohort only.
         inputs: ``[N, H, W, 3]`` uint8, degraded.
         references: ``[N, H, W, 3]`` uint8, clean, same view as the input.
         digest: content key of everything in here.
