@@ -17,7 +17,7 @@ from benchmark.report.summary import Cell, Line, lines
 from benchmark.report.wording import GAP_VERDICTS, RECONSTRUCTION, Scale, clean, humanise, shorten
 
 _WIDE = 118
-_VERDICT_STYLES = {"gap": "bold red", "no_evidence": "green"}
+_VERDICT_STYLES = {"gap": "bold red"}
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pandas.api.types import is_numeric_dtype
+import re
 
 from benchmark.report.model import RunView
 from benchmark.report.summary import NAN
-from benchmark.report.table import TD, TH, Table, number, text
+from benchmark.report.table import TH, Table, number, text
 from benchmark.report.tables import BLANK, system_cell
-from benchmark.report.wording import humanise
+
+_RESTRICTED = re.compile(r"non-?commercial|\bNC\b", re.IGNORECASE)
 
 
 def systems(view: RunView) -> Table:
@@ -88,10 +89,12 @@ def phases(view: RunView) -> Table:
 
 def licences(view: RunView) -> Table:
     """The terms that the numbers come with."""
-    rows = [
-        [text(r.name), text(r.kind), text(r.licence), text(r.note or BLANK)]
-        for r in view.manifest.licences
-    ]
+    rows = []
+    for r in view.manifest.licences:
+        restricted = bool(_RESTRICTED.search(f"{r.licence} {r.note}"))
+        note = r.note or ("non-commercial use only" if restricted else BLANK)
+        tone = "warn" if restricted else ""
+        rows.append([text(r.name), text(r.kind), text(r.licence), text(note, tone=tone)])
     columns = [TH("thing"), TH("kind"), TH("licence"), TH("note")]
     return Table(slug="licences", caption="Licences", columns=columns, rows=rows)
 
@@ -105,33 +108,3 @@ def files(view: RunView) -> Table:
     ]
     columns = [TH("file"), TH("SHA-256")]
     return Table(slug="files", caption="Files of this run", columns=columns, rows=rows)
-
-
-def tiers(view: RunView) -> Table | None:
-    """The table of tiers as the statistics wrote it; None if there is none."""
-    table = view.tiers
-    if table.empty:
-        return None
-    facets = {"metric", "axis", "basis"}
-    columns = [
-        TH(humanise(name), numeric=is_numeric_dtype(table[name]), facet=name in facets)
-        for name in table.columns
-    ]
-    rows = [[_value(value) for value in row] for row in table.itertuples(index=False, name=None)]
-    return Table(
-        slug="tiers",
-        caption="Tiers: systems in one tier cannot be told apart",
-        columns=columns,
-        rows=rows,
-        filterable=True,
-        wide=True,
-    )
-
-
-def _value(value: object) -> TD:
-    if isinstance(value, str):
-        return text(humanise(value) or BLANK)
-    if isinstance(value, int | float):
-        shown = BLANK if value != value else f"{value:.4g}"  # noqa: PLR0124
-        return number(float(value), shown)
-    return text(BLANK if value is None else str(value))

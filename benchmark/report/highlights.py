@@ -7,7 +7,7 @@ from collections import Counter
 from benchmark.report.manifest import ComparisonRecord, MetricRecord
 from benchmark.report.model import RunView
 from benchmark.report.summary import effects, lines
-from benchmark.report.wording import EFFECT_VERDICTS, GAP_VERDICTS, Scale, humanise
+from benchmark.report.wording import EFFECT_VERDICTS, GAP_VERDICTS, Scale, humanise, target
 
 
 def spread_metrics(view: RunView) -> tuple[MetricRecord, ...]:
@@ -45,16 +45,17 @@ def gap_sentence(view: RunView, metric: MetricRecord) -> str:
 def effect_sentence(view: RunView, comparison: ComparisonRecord, metric: MetricRecord) -> str:
     """What an arm changed, in one sentence with intervals, seeds and the verdict; "" if unknown.
 
-    It names overall, the worst group of the baseline (or the largest change) and the gap.
+    It names the change overall, of the worst group and of the gap; levelling down, wherever it was
+    seen, is named in capitals.
     """
     found = effects(view, comparison, metric.name, view.manifest.headline.axis)
     if not found:
         return ""
     scale = Scale.of(metric, fine=1 if metric.kind == "rate" else 0)
     by_target = {effect.target: effect for effect in found}
-    shown = [by_target[t] for t in ("overall", "worst", "gap") if t in by_target]
+    shown = [by_target[t] for t in ("overall", "worst", "range") if t in by_target]
     parts = [
-        f"{_target(e.target)} {scale.with_unit(scale.signed(e.value), difference=True)} "
+        f"{target(e.target)} {scale.with_unit(scale.signed(e.value), difference=True)} "
         f"{scale.interval(e.low, e.high, signed=True, blank='[no interval]')}"
         f" ({EFFECT_VERDICTS.get(e.verdict, (e.verdict, ''))[0]})"
         for e in shown
@@ -69,9 +70,5 @@ def effect_sentence(view: RunView, comparison: ComparisonRecord, metric: MetricR
     if "levelled_down" in verdicts:
         text += " LEVELLED DOWN: the gap shrank because the best group fell; not an improvement."
     if verdicts == {"no_claim"}:
-        text += " Fewer than three seeds: no claim."
+        text += f" No claim from {seeds} {plural}."
     return text
-
-
-def _target(target: str) -> str:
-    return {"worst": "worst group", "v_dc": "variance between groups"}.get(target, humanise(target))

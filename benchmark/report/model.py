@@ -29,12 +29,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("ci_low", "ci_high", "null_mean", "null_p95", "excess", "p_value", "p_holm"),
         *("family_size", "v_dc", "noise_share", "worst_frequency", "mde", "verdict", "reason"),
     ),
+    "tiers": (
+        *("metric", "axis", "target", "system", "arm", "n_seeds", "value", "tier", "rank"),
+        *("rank_low", "rank_high"),
+    ),
+    "strata": (
+        *("system", "arm", "metric", "axis", "context", "stratum", "n_groups", "gap"),
+        *("null_mean", "skipped", "reversal"),
+    ),
     "effects": (
         *("system", "metric", "axis", "target", "arm", "baseline", "n_seeds", "effect"),
         *("ci_low", "ci_high", "p_value", "p_holm", "family_size", "verdict", "sentence"),
     ),
 }
 
+_OPTIONAL = {"tiers", "strata"}
 _INCOMPLETE = "run the same `python -m benchmark run` command again: it resumes and completes it"
 _GALLERY = TypeAdapter(tuple[GalleryItem, ...])
 
@@ -47,7 +56,7 @@ class RunView:
         folder: where it was read from.
         manifest: what the run says about itself.
         digest: SHA-256 of ``manifest.json``, which in turn names the digests of all tables.
-        samples, groups, gaps, effects, tiers: the tables; ``tiers`` may be empty.
+        samples, groups, gaps, effects, tiers, strata: the tables; the last two may be empty.
         gallery: worst cases, in the order of ``gallery/index.json``.
     """
 
@@ -59,6 +68,7 @@ class RunView:
     gaps: pd.DataFrame
     effects: pd.DataFrame
     tiers: pd.DataFrame
+    strata: pd.DataFrame
     gallery: tuple[GalleryItem, ...]
 
     @cached_property
@@ -144,7 +154,6 @@ def load_run(folder: Path) -> RunView:
         folder=folder,
         manifest=manifest,
         digest=sha256_of_file(path),
-        tiers=_table(folder, "tiers") if (folder / "tiers.parquet").is_file() else pd.DataFrame(),
         gallery=_gallery(folder / "gallery" / "index.json"),
         **tables,
     )
@@ -154,6 +163,8 @@ def load_run(folder: Path) -> RunView:
 
 def _table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.parquet"
+    if name in _OPTIONAL and not path.is_file():
+        return pd.DataFrame(columns=list(COLUMNS[name]))
     try:
         frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
@@ -196,7 +207,7 @@ def _check_names(view: RunView) -> None:
     _require(wanted, declared, "headline metrics", view.folder)
     _require({line.axis}, {axis.name for axis in manifest.axes}, "headline axis", view.folder)
     pairs = {f"{system}/{arm}" for system, arm in view.by_key}
-    for name in ("groups", "gaps"):
+    for name in ("groups", "gaps", "tiers", "strata"):
         frame: pd.DataFrame = getattr(view, name)
         _require(set(frame["metric"]), declared, f"metrics in {name}.parquet", view.folder)
         found = frame[["system", "arm"]].drop_duplicates().itertuples(index=False)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from benchmark.files import write_bytes, write_text
-from benchmark.report import facts, figures, gallery, tables
+from benchmark.report import facts, figures, gallery, standings, tables
 from benchmark.report.highlights import effect_sentence, gap_sentence, spread_metrics
 from benchmark.report.manifest import ComparisonRecord, MetricRecord
 from benchmark.report.model import RunView
@@ -63,6 +63,8 @@ def _render(view: RunView, drawn: dict[str, Drawing]) -> str:
         (m for m in manifest.headline_metrics if m.name == manifest.headline.quality), None
     )
     spread = spread_metrics(view)
+    first = {f"groups-{slug(metric.name)}" for metric in (*spread, *manifest.headline_metrics)}
+    others = {n: d for n, d in drawn.items() if n.startswith("groups-") and n not in first}
     return environment.get_template("report.html").render(
         manifest=manifest,
         digest=view.digest,
@@ -77,11 +79,15 @@ def _render(view: RunView, drawn: dict[str, Drawing]) -> str:
             tables.headline(view, metric, quality if i == 0 and quality is not metric else None)
             for i, metric in enumerate(spread)
         ],
-        drawn=drawn,
+        drawn={name: drawing for name, drawing in drawn.items() if name not in others},
         gaps=tables.gaps(view),
-        groups=[tables.groups(view, metric) for metric in view.metrics_in(view.groups)],
+        groups=[
+            (tables.groups(view, metric), others.get(f"groups-{slug(metric.name)}"))
+            for metric in view.metrics_in(view.groups)
+        ],
         effects=[tables.arm_effects(view, comparison) for comparison in manifest.comparisons],
-        tiers=facts.tiers(view),
+        tiers=standings.tiers(view),
+        strata=standings.strata(view),
         gallery=gallery.build(view),
         facts=[
             facts.systems(view),

@@ -81,7 +81,7 @@ def lines(view: RunView, metric: MetricRecord, axis: str) -> tuple[Line, ...]:
     result = []
     for key, system in view.by_key.items():
         found = disparities.get(key)
-        worst = str(found["worst_group"]) if found else ""
+        worst = _text(found["worst_group"]) if found and _float(found["gap"]) > 0 else ""
         frequency = float(found["worst_frequency"]) if found else NAN
         overall = cells.get((*key, "", ""))
         result.append(
@@ -177,7 +177,9 @@ def effects(
         & (table["metric"] == metric)
         & table["axis"].isin(["", axis])
     ]
-    order = {t: i for i, t in enumerate(("overall", *view.levels(axis), "worst", "gap", "v_dc"))}
+    order = {
+        t: i for i, t in enumerate(("overall", *view.levels(axis), "worst", "gap", "range", "v_dc"))
+    }
     found = [
         Effect(
             target=str(row["target"]),

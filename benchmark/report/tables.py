@@ -16,10 +16,13 @@ from benchmark.report.wording import (
     Scale,
     humanise,
     p_value,
+    shorten,
+    target,
 )
 
 BLANK = "–"
-_GAP_TONES = {"gap": "bad", "no_evidence": "good", "unequal_coverage": "warn"}
+#: "None seen" is no praise: it stays grey.
+_GAP_TONES = {"gap": "bad", "unequal_coverage": "warn"}
 _EFFECT_TONES = {"better": "good", "worse": "bad", "levelled_down": "bad"}
 _GAP_ICONS = {"gap": "▲ ", "no_evidence": "○ ", "unequal_coverage": "✕ "}
 _EFFECT_ICONS = {"better": "▲ ", "worse": "▼ ", "levelled_down": "⤓ ", "no_evidence": "○ "}
@@ -37,7 +40,7 @@ def headline(view: RunView, metric: MetricRecord, quality: MetricRecord | None) 
     columns.append(TH("all", note=scale.unit, numeric=True))
     counts = [max(row.groups[i].n_clusters for row in rows) for i in range(len(levels))]
     columns += [
-        TH(humanise(level), note=f"n = {count}", numeric=True)
+        TH(shorten(humanise(level), 28), note=f"n = {count}", numeric=True)
         for level, count in zip(levels, counts, strict=True)
     ]
     columns += _gap_columns(scale)
@@ -251,7 +254,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
                 icon = _EFFECT_ICONS.get(effect.verdict, "… ")
                 rows.append(
                     [
-                        text(humanise(effect.target)),
+                        text(target(effect.target)),
                         text(humanise(metric.name), note=scale.difference_unit),
                         text(humanise(axis) or "everyone"),
                         number(effect.value, scale.signed(effect.value, blank=BLANK)),

@@ -22,6 +22,15 @@ GAP_VERDICTS: dict[str, tuple[str, str, str]] = {
     "unequal_coverage": ("invalid", "inv.", "the groups lost different shares of their samples"),
 }
 
+#: Target of an arm effect -> what it is, where it is not a group.
+TARGETS: dict[str, str] = {
+    "overall": "overall",
+    "worst": "worst group",
+    "gap": "deficit of the baseline's worst group",
+    "range": "gap between best and worst group",
+    "v_dc": "variance between groups",
+}
+
 #: Verdict of an arm effect -> (word, one line of explanation).
 EFFECT_VERDICTS: dict[str, tuple[str, str]] = {
     "better": ("better", "better than the baseline arm, beyond chance"),
@@ -31,7 +40,7 @@ EFFECT_VERDICTS: dict[str, tuple[str, str]] = {
         "levelled down",
         "the gap shrank because the best group fell, which is not an improvement",
     ),
-    "no_claim": ("no claim", "fewer than three seeds: no claim is made"),
+    "no_claim": ("no claim", "too few seeds or too few people: no claim is made"),
 }
 
 #: Size class of a group -> (flag, one line of explanation).
@@ -122,6 +131,11 @@ class Scale:
         """Append the unit, if there is one."""
         unit = self.difference_unit if difference else self.unit
         return f"{text} {unit}" if unit else text
+
+
+def target(name: str) -> str:
+    """What an effect is on: a group's name, or what ``TARGETS`` says."""
+    return TARGETS.get(name) or humanise(name)
 
 
 def p_value(value: float, *, blank: str = "-") -> str:

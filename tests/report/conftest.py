@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from synthetic_run import Options, write_run
 
 from benchmark.report import render_report
 from benchmark.report.model import RunView, load_run
+
+from .synthetic_run import Options, write_run
 
 
 @pytest.fixture(scope="session")

@@ -229,12 +229,12 @@ def _effects(groups: pd.DataFrame, names: _Names, options: Options) -> pd.DataFr
         }
         spread = {a: float(np.ptp(means[a].iloc[1:])) for a in means}
         changes["gap"] = spread["cals"] - spread["matched"]
-        changes["v_dc"] = changes["gap"] / 4
+        changes["range"], changes["v_dc"] = changes["gap"], changes["gap"] / 4
         low = {a: float((direction * means[a].iloc[1:]).min()) for a in means}
         changes["worst"] = direction * (low["cals"] - low["matched"])
         half = 0.6 * float(part["sd"].mean()) / 30**0.5
         for target, effect in changes.items():
-            sign = -1 if target in {"gap", "v_dc"} else direction
+            sign = -1 if target in {"gap", "range", "v_dc"} else direction
             verdict = (
                 "no_evidence" if abs(effect) < half else "better" if sign * effect > 0 else "worse"
             )
@@ -265,8 +265,11 @@ def _effects(groups: pd.DataFrame, names: _Names, options: Options) -> pd.DataFr
 
 def _tiers(groups: pd.DataFrame) -> pd.DataFrame:
     overall = groups[groups["axis"] == ""][["system", "arm", "metric", "mean"]].copy()
-    overall["tier"] = overall.groupby("metric")["mean"].rank(ascending=False).astype(int)
-    return overall
+    overall = overall.rename(columns={"mean": "value"}).assign(axis="", target="overall")
+    overall["rank"] = overall.groupby("metric")["value"].rank(ascending=False).astype(int)
+    overall["tier"] = (overall["rank"] + 1) // 2
+    overall["rank_low"], overall["rank_high"] = overall["rank"], overall["rank"] + 1
+    return overall.assign(n_seeds=1, coverage=1.0)
 
 
 def _gallery(folder: Path, names: _Names) -> None:

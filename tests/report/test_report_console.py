@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from synthetic_run import SYSTEMS, Options, write_run
 
 from benchmark.report import print_summary
+
+from .synthetic_run import SYSTEMS, Options, write_run
 
 
 def _printed(folder: Path, width: int, *, terminal: bool = False) -> str:

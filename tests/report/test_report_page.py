@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic_run import SYSTEMS, Options, write_run
 
 from benchmark.report import gallery, render_report
 from benchmark.report.model import RunView, load_run
 from benchmark.report.page import slug
+
+from .synthetic_run import SYSTEMS, Options, write_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 SVG_SELF_CONTAINED = {"path", "use", "rect", "circle", "line", "image"}
