@@ -21,13 +21,15 @@ from benchmark.report.wording import Scale, humanise, shorten
 
 _WIDTH = 7.6
 _NAME = 24
+#: The clean reference: its PSNR is a cap, and must not squeeze all other systems together.
+_ORACLE = "oracle"
 
 
 def dot_plot(view: RunView, metric: MetricRecord, axis: str) -> Figure:
     """Systems as rows, groups as coloured shapes with their intervals, the overall mean as a tick.
 
-    Small groups are hollow and groups with insufficient data are faint and without interval. A
-    reference system that would squeeze all others is drawn at the edge with its value.
+    Small groups are hollow and groups with insufficient data are faint and without interval. Where
+    the oracle would squeeze all others, its value is written at the edge.
     """
     rows = lines(view, metric, axis)
     levels = view.levels(axis)
@@ -161,7 +163,7 @@ def trade_off(view: RunView, quality: MetricRecord, metric: MetricRecord, axis: 
         figure = Figure(figsize=(_WIDTH, 4.2), layout="constrained")
         ax = figure.add_subplot()
         low, high = _span(
-            [x for s, x, _ in points if s.kind != "reference"], [x for _, x, _ in points]
+            [x for s, x, _ in points if s.system != _ORACLE], [x for _, x, _ in points]
         )
         front = pareto_front(
             [(s, quality.direction * x, d.gap) for s, x, d in points if s.kind != "reference"]
@@ -250,7 +252,7 @@ def _limits(rows: Sequence[Line], scale: Scale) -> tuple[float, float]:
         values = [v for c in cells for v in (c.mean, c.low, c.high) if math.isfinite(v)]
         return [scale.factor * value for value in values]
 
-    return _span(ends([row for row in rows if row.system.kind != "reference"]), ends(rows))
+    return _span(ends([row for row in rows if row.system.system != _ORACLE]), ends(rows))
 
 
 def _span(main: Sequence[float], every: Sequence[float]) -> tuple[float, float]:

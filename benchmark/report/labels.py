@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 _FONT = 9.0
 #: Offsets in points from the marker and the alignment, in order of preference.
@@ -27,9 +28,9 @@ def place_labels(ax: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
     Sizes are estimated from the font size, which is enough here and needs no rendering; a label
     that fits nowhere takes the first place.
     """
-    figure = ax.get_figure(root=True)
-    if figure is None:
-        raise ValueError("the axes must belong to a figure")
+    figure = ax.figure
+    if not isinstance(figure, Figure):
+        raise TypeError("the axes must belong to a figure, not to a part of one")
     figure.draw_without_rendering()
     per_point = figure.dpi / 72
     frame = ax.get_window_extent()
