@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +19,47 @@ from benchmark.assets import AssetRecord, asset_folder, save_asset
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, ContextNet
 from benchmark.contexts.evaluation import accuracy, calibration_error, recall_table
+from benchmark.data.degradations import STRATA, degrade
 from benchmark.imaging.augmentation import Augmentation, augment
+from benchmark.probes.deadleaves import dead_leaves
+from benchmark.probes.faces import FaceProbe
+from benchmark.probes.photographs import photograph_crops
 from benchmark.progress import Reporter
 
 _BATCH = 256
 
 
+_AUGMENTATION = Augmentation(rotation=12.0, scale=0.3, shift=0.12, darkest=0.008, dark_share=0.8)
+_TRAINING_PROBE = FaceProbe(
+    split="train", identities=150, views=5, tones="random", size=96, supersample=1
+)
+_VALIDATION_PROBE = FaceProbe(split="validation", identities=40, views=3)
+
+Images = NDArray[np.uint8]
+
+
 @dataclass(frozen=True)
 class ContextSet:
-    """Clean images and the context that each belongs to.
+    """Images and the context that each belongs to.
 
     Attributes:
-        images: ``[N, H, W, 3]`` uint8.
+        images: ``[N, H, W, 3]`` uint8, clean.
         labels: ``[N]``, index into ``CONTEXTS``.
-        tone_levels: ``[N]``, skin tone level of the face shown, empty for others; used to
-            validate, never to train.
+        frame: one row per image: ``sample`` (unique), ``identity`` (what belongs together) and
+            ``tone_level`` (of the face shown, empty for others); used to validate, never to train.
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     labels: NDArray[np.int64]
-    tone_levels: NDArray[np.str_]
+    frame: pd.DataFrame
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def take(self, rows: NDArray[np.int64]) -> ContextSet:
+        """The samples at ``rows``."""
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        return ContextSet(self.images[rows], self.labels[rows], frame)
 
 
 @dataclass(frozen=True)
@@ -49,26 +67,26 @@ class ContextSettings:
     """Everything that fixes the trained weights besides the images.
 
     Attributes:
-        seed: of initial weights, sampling and augmentation.
+        seed: of initial weights, sampling, augmentation and the generic images.
         steps: optimiser steps.
         batch: images a step, the same number of every context.
         rate: peak learning rate of the one-cycle schedule (AdamW).
         decay: weight decay.
         smoothing: label smoothing.
         augmentation: ranges of the random views.
+        training_probe: whose faces are learnt.
+        validation_probe: whose faces are in the card; the first half fits the temperature.
     """
 
     seed: int = 0
-    steps: int = 400
+    steps: int = 500
     batch: int = 64
     rate: float = 3e-3
     decay: float = 1e-3
     smoothing: float = 0.05
-    augmentation: Augmentation = field(
-        default_factory=lambda: Augmentation(
-            rotation=12.0, scale=0.3, shift=0.12, darkest=0.008, dark_share=0.8
-        )
-    )
+    augmentation: Augmentation = _AUGMENTATION
+    training_probe: FaceProbe = _TRAINING_PROBE
+    validation_probe: FaceProbe = _VALIDATION_PROBE
 
 
 def fit_context_net(
@@ -132,33 +150,21 @@ def fit_temperature(logits: Tensor, target: Tensor) -> float:
 
 
 @torch.inference_mode()
-def context_logits(
-    network: ContextNet,
-    samples: ContextSet,
-    change: Callable[[Tensor], Tensor],
-    *,
-    device: torch.device | str = "cpu",
-) -> Tensor:
-    """Logits ``[N, C]`` on the CPU, after ``change`` of the images."""
-    parts = []
-    for start in range(0, len(samples), _BATCH):
-        images = torch.from_numpy(samples.images[start : start + _BATCH]).to(device)
-        parts.append(network(change(images.permute(0, 3, 1, 2).float() / 255)).cpu())
-    return torch.cat(parts)
+def context_logits(network: ContextNet, images: Images) -> Tensor:
+    """Logits ``[N, C]`` on the CPU of images ``[N, H, W, 3]`` uint8."""
+    device = next(network.parameters()).device
+    batches = torch.split(torch.from_numpy(images).permute(0, 3, 1, 2), _BATCH)
+    return torch.cat([network(batch.to(device).float() / 255).cpu() for batch in batches])
 
 
 def context_card(
-    logits: Mapping[str, Tensor],
-    samples: ContextSet,
-    *,
-    known: tuple[str, ...],
-    temperature: float,
+    logits: Mapping[str, Tensor], samples: ContextSet, *, known: tuple[str, ...], temperature: float
 ) -> dict[str, Any]:
     """Quality on samples that were not trained on.
 
     Args:
-        logits: by exposure, from :func:`context_logits`.
-        samples: what they belong to.
+        logits: by exposure, ``[N, C]`` each.
+        samples: the ``N`` samples.
         known: contexts of the columns.
         temperature: fitted elsewhere than on these samples.
 
@@ -177,7 +183,7 @@ def context_card(
     pooled, labels = np.concatenate(list(vectors.values())), np.tile(samples.labels, len(vectors))
     strata = pd.DataFrame(
         {
-            "tone_level": np.tile(samples.tone_levels, len(vectors)),
+            "tone_level": np.tile(samples.frame["tone_level"], len(vectors)),
             "exposure": np.repeat(list(vectors), len(samples)),
         }
     )
@@ -189,6 +195,49 @@ def context_card(
     }
 
 
+def train_context_predictor(
+    folder: Path | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    settings: ContextSettings | None = None,
+    cache: Path | None = None,
+    reporter: Reporter | None = None,
+) -> AssetRecord:
+    """``python -m benchmark instruments train context-cnn``: render, train, validate, write.
+
+    Args:
+        folder: where weights and record go, by default into the installed package.
+        device: where to compute.
+        settings: by default those of the committed asset.
+        cache: folder for rendered faces, by default they are not kept.
+        reporter: told of every step.
+    """
+    settings = settings or ContextSettings()
+    reporter = reporter or Reporter()
+    seen = _samples(settings.training_probe, 2 * settings.seed, cache, device, reporter)
+    network, known = fit_context_net(seen, settings, device=device, reporter=reporter)
+
+    held_out = _samples(settings.validation_probe, 2 * settings.seed + 1, cache, device, reporter)
+    exposures = _exposures(held_out, settings.seed)
+    logits = {name: context_logits(network, images) for name, images in exposures.items()}
+    # who fits the temperature is not in the card
+    for_temperature, for_card = _halves(held_out)
+    columns = torch.tensor([known.index(CONTEXTS[label]) for label in held_out.labels])
+    temperature = fit_temperature(
+        torch.cat([values[for_temperature] for values in logits.values()]),
+        columns[for_temperature].repeat(len(logits)),
+    )
+    card = context_card(
+        {name: values[for_card] for name, values in logits.items()},
+        held_out.take(for_card),
+        known=known,
+        temperature=temperature,
+    )
+    return save_context_net(
+        network, folder=folder, settings=settings, known=known, temperature=temperature, card=card
+    )
+
+
 def save_context_net(
     network: ContextNet,
     *,
@@ -196,10 +245,12 @@ def save_context_net(
     settings: ContextSettings,
     known: tuple[str, ...],
     temperature: float,
-    data: dict[str, Any],
     card: dict[str, Any],
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
+    fixed = asdict(settings)
+    data = {name: fixed.pop(name) for name in ("training_probe", "validation_probe")}
+    data["generic"] = "dead leaves and crops of scikit-image's photographs, as many as faces"
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),
@@ -208,18 +259,60 @@ def save_context_net(
         licence="Apache-2.0",
         device=next(network.parameters()).device.type,
         parameters=sum(p.numel() for p in network.parameters()),
-        settings={
-            **asdict(settings),
-            "contexts": list(known),
-            "temperature": round(temperature, 4),
-        },
+        settings={**fixed, "contexts": list(known), "temperature": round(temperature, 4)},
         data=data,
         card=card,
         caveats=(
             f"Knows the contexts {', '.join(known)}; the others get probability zero.",
-            "Trained on rendered faces: recall on photographs is not claimed.",
+            "Trained on rendered faces: recall on photographs of people is not claimed.",
+            "Held-out photographs are other crops of the photographs trained on.",
         ),
     )
+
+
+def _samples(
+    probe: FaceProbe,
+    seed: int,
+    cache: Path | None,
+    device: torch.device | str,
+    reporter: Reporter,
+) -> ContextSet:
+    """Faces, and as many generic images: half dead leaves, half photographs."""
+    total = probe.identities * (probe.views + 1)
+    with reporter.task(f"render {probe.split} faces", total) as advance:
+        faces = probe.render(cache=cache, device=device, advance=advance)
+    leaves = dead_leaves(len(faces) // 2, size=probe.size, seed=seed)
+    photographs = photograph_crops(len(faces) - len(leaves), size=probe.size, seed=seed)
+    order = np.argsort(np.r_[np.arange(len(leaves)), np.arange(len(photographs))], kind="stable")
+    generic = np.concatenate([leaves, photographs])[order]
+    number = np.arange(len(generic))
+    frame = pd.DataFrame(
+        {
+            "sample": [f"generic-{seed}-{item:05d}" for item in number],
+            # pairs of one of each kind, so that both halves get both kinds
+            "identity": [f"generic-{seed}-pair{item:05d}" for item in number // 2],
+            "tone_level": "",
+        }
+    )
+    return ContextSet(
+        images=np.concatenate([faces.images, generic]),
+        labels=np.repeat([CONTEXTS.index("face"), CONTEXTS.index("generic")], len(faces)),
+        frame=pd.concat([faces.frame[list(frame)], frame], ignore_index=True),
+    )
+
+
+def _exposures(samples: ContextSet, seed: int) -> dict[str, Images]:
+    """The images as they are and at every stratum of simulated low light."""
+    return {"normal": samples.images} | {
+        name: degrade(samples.images, samples.frame.assign(exposure=name), seed=seed)
+        for name in STRATA
+    }
+
+
+def _halves(samples: ContextSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of two halves that share nobody."""
+    person, _ = pd.factorize(samples.frame["identity"])
+    return np.flatnonzero(person % 2 == 0), np.flatnonzero(person % 2 == 1)
 
 
 def _summary(vectors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class EmbedderSettings:
     """
 
     seed: int = 0
-    steps: int = 1500
+    steps: int = 700
     batch: int = 64
     rate: float = 3e-3
     decay: float = 5e-4
@@ -202,21 +202,18 @@ def train_embedder(
     """
     settings = settings or EmbedderSettings()
     reporter = reporter or Reporter()
-    seen = render(settings.training_probe, cache=cache, device=device, reporter=reporter)
+
+    def render(probe: FaceProbe) -> FaceSamples:
+        total = probe.identities * (probe.views + 1)
+        with reporter.task(f"render {probe.split} faces", total) as advance:
+            return probe.render(cache=cache, device=device, advance=advance)
+
+    seen = render(settings.training_probe)
     labels, _ = pd.factorize(seen.frame["identity"])
     network = fit_embedder(face_crops(seen), labels, settings, device=device, reporter=reporter)
-    held_out = render(settings.validation_probe, cache=cache, device=device, reporter=reporter)
+    held_out = render(settings.validation_probe)
     card = verification_card(network, held_out, low_light_conditions(held_out, settings.seed))
     return save_embedder(network, folder=folder, settings=settings, card={"verification": card})
-
-
-def render(
-    probe: FaceProbe, *, cache: Path | None, device: torch.device | str, reporter: Reporter
-) -> FaceSamples:
-    """The samples of a probe, with progress."""
-    total = probe.identities * (probe.views + 1)
-    with reporter.task(f"render {probe.split} faces", total) as advance:
-        return probe.render(cache=cache, device=device, advance=advance)
 
 
 def low_light_conditions(faces: FaceSamples, seed: int) -> dict[str, Images]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional
@@ -21,8 +22,10 @@ from benchmark.contexts.training import (
     fit_context_net,
     fit_temperature,
     save_context_net,
+    train_context_predictor,
 )
 from benchmark.errors import WeightsError
+from benchmark.probes.faces import FaceProbe
 
 FACE, GENERIC = CONTEXTS.index("face"), CONTEXTS.index("generic")
 
@@ -36,7 +39,9 @@ def discs_and_noise(count: int, seed: int = 0) -> ContextSet:
     texture = rng.uniform(0, 1, (count, 40, 40, 3))
     images = np.where(labels[:, None, None, None] == FACE, 0.2 + 0.6 * disc, texture)
     levels = np.where(labels == FACE, np.where(np.arange(count) % 4 == 0, "light", "dark"), "")
-    return ContextSet((images * 255).astype(np.uint8), labels.astype(np.int64), levels)
+    names = [f"sample{number}" for number in range(count)]
+    frame = pd.DataFrame({"sample": names, "identity": names, "tone_level": levels})
+    return ContextSet((images * 255).astype(np.uint8), labels.astype(np.int64), frame)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = ContextSettings(steps=25, batch=16)
     network, known = fit_context_net(discs_and_noise(40), settings)
     card = context_card(
-        {"1": context_logits(network, discs_and_noise(20, 1), lambda images: images)},
+        {"normal": context_logits(network, discs_and_noise(20, 1).images)},
         discs_and_noise(20, 1),
         known=known,
         temperature=1.0,
@@ -56,7 +61,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings=settings,
         known=known,
         temperature=1.0,
-        data={"faces": "discs"},
         card=card,
     )
     return folder
@@ -151,6 +155,24 @@ def test_altered_weights_are_refused(trained: Path, tmp_path: Path) -> None:
     (tmp_path / f"{ASSET}.json").write_text(json.dumps({"name": ASSET}))
     with pytest.raises(WeightsError, match="training record"):
         CnnPredictor(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_whole_command_on_a_few_people(tmp_path: Path) -> None:
+    settings = ContextSettings(
+        steps=5,
+        batch=8,
+        training_probe=FaceProbe("train", 2, 1, "random", size=64, supersample=1),
+        validation_probe=FaceProbe("validation", 4, 1, size=64, supersample=1),
+    )
+    record = train_context_predictor(tmp_path, settings=settings)
+    assert record.card["n"] == 3 * 24
+    faces = sum(row["n"] for row in record.card["face_recall"])
+    assert faces == record.card["n"] / 2
+    assert record.data["training_probe"]["split"] == "train"
+    assert CnnPredictor(tmp_path).predict(torch.rand(2, 3, 64, 64)).shape == (2, len(CONTEXTS))
+    again = train_context_predictor(tmp_path / "again", settings=settings)
+    assert again == record
 
 
 @pytest.mark.skipif(
