@@ -19,10 +19,12 @@ from benchmark.judges.chips import MEAN_FACE
 Box = tuple[float, float, float, float]
 
 #: Where dlib's detector puts its box, in units of the mean face: centre and side. Mean over the
-#: 195 of 196 faces found in the London set at 150 px (standard deviation 0.06 and 0.10); against
-#: a box predicted so from the landmarks, no true detection there had an IoU below 0.67.
+#: 195 of 196 faces found in the London set at 150 px (standard deviations 0.06 and 0.10).
 _BOX_CENTRE, _BOX_SIDE = (0.49, 0.437), 1.32
-MIN_IOU = 0.5
+#: Against the box predicted from the landmarks, true detections had an IoU of at least 0.67 on
+#: London and 0.48 on rendered faces (dlib's boxes come in steps of 1.2); mouth and chin taken for
+#: a face had 0.40 and less.
+MIN_IOU = 0.45
 
 
 class FaceDetector:
