@@ -73,12 +73,13 @@ class Bootstrap:
             block[~here] = 0.0
             whole = bool(here.all())
             n, g, j = block.shape
+            groups = _as_slice(stratum.groups)
             flat, present = block.reshape(n, g * j), here.reshape(n, g * j).astype(np.float64)
             square = (
                 flat**2 if studentise is not None and studentise[stratum.groups].any() else None
             )
             for rows, counts in self._weights(stratum):
-                at = (rows, stratum.groups)
+                at = (rows, groups)
                 total[at] += (counts @ flat).reshape(-1, g, j)
                 weight[at] += n if whole else (counts @ present).reshape(-1, g, j)
                 if squares is not None and square is not None:
@@ -107,3 +108,9 @@ class Bootstrap:
             yield rows, counts
         if keep:
             self._kept[stratum.key] = np.concatenate(drawn)
+
+
+def _as_slice(groups: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Neighbouring groups as a slice, which numpy adds to in place."""
+    first, n = int(groups[0]), len(groups)
+    return slice(first, first + n) if np.array_equal(groups, first + np.arange(n)) else groups

@@ -18,8 +18,8 @@ from benchmark.fairness.study import Layout, Study
 
 Mask = NDArray[np.bool_]
 
-#: Replicates x groups x columns held at a time: 80 MB an array.
-_NUMBERS_AT_A_TIME = 10_000_000
+#: Replicates x groups x columns held at a time: 32 MB an array.
+_NUMBERS_AT_A_TIME = 4_000_000
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,15 @@ Mask = NDArray[np.bool_]
 
 def centred(means: Floats, eligible: Mask, block: NDArray[np.int64]) -> Floats:
     """``[..., K, J]`` means less the mean of the eligible groups of their block, 0 elsewhere."""
-    out = np.zeros_like(means)
+    out = np.empty_like(means)
     for one in np.unique(block):
-        use = eligible & (block == one)[:, None]
-        count = np.maximum(use.sum(axis=0), 1)
-        centre = np.where(use, means, 0.0).sum(axis=-2, keepdims=True) / count[None]
-        out += np.where(use, means - centre.reshape(*means.shape[:-2], 1, -1), 0.0)
+        groups = np.flatnonzero(block == one)
+        use, part = eligible[groups], means[..., groups, :]
+        if not use.all():
+            part = np.where(use, part, 0.0)
+        centre = part.sum(axis=-2, keepdims=True) / np.maximum(use.sum(axis=0), 1)
+        part -= centre
+        out[..., groups, :] = part if use.all() else np.where(use, part, 0.0)
     return out
 
 
@@ -46,7 +49,9 @@ def rank(eligible: Mask, block: NDArray[np.int64]) -> Floats:
 def visible_variance(means: Floats, eligible: Mask, block: NDArray[np.int64]) -> Floats:
     """S2: variance between the eligible group means within blocks, ``[..., J]``."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        s2: Floats = (centred(means, eligible, block) ** 2).sum(axis=-2) / rank(eligible, block)
+        deviation = centred(means, eligible, block)
+        squares = np.einsum("...kj,...kj->...j", deviation, deviation)
+        s2: Floats = squares / rank(eligible, block)
     return s2
 
 

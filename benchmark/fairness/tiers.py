@@ -40,18 +40,19 @@ def tier_table(found: Estimates, data: Study, *, seed: int, policy: Policy) -> p
     several; a system of one run is ranked as that one run.
     """
     target = "overall" if found.layout.role == "overall" else "worst"
-    repeated = _seed_errors(data, found.parts)
+    metrics = [int(metric) for metric in np.unique(found.columns.metric)]
+    repeated = _seed_errors(data, found.parts, metrics)
     frames = [
         _one_metric(
             found,
             data,
-            int(metric),
+            metric,
             target=target,
-            seed_errors=repeated[int(metric)],
+            seed_errors=repeated[metric],
             seed=seed,
             policy=policy,
         )
-        for metric in np.unique(found.columns.metric)
+        for metric in metrics
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -161,14 +162,16 @@ def _ranks(score: Floats, resampled: Floats, level: float) -> tuple[Floats, Floa
     return rank, np.minimum(low, rank), np.maximum(high, rank)
 
 
-def _seed_errors(data: Study, parts: Partition) -> dict[int, tuple[Source, NDArray[np.int64]]]:
+def _seed_errors(
+    data: Study, parts: Partition, metrics: list[int]
+) -> dict[int, tuple[Source, NDArray[np.int64]]]:
     """For every metric: error ``[K, V]`` of group means due to training runs, and runs ``[V]``."""
     seed, seeds = pd.factorize(data.frame["seed"], sort=True)
     v, r = len(data.variants), len(seeds)
     run = data.variant * r + seed
     exists = np.bincount(run, minlength=v * r).reshape(v, r) > 0
     result = {}
-    for metric in range(len(data.metrics)):
+    for metric in metrics:
         sums, counts = parts.sums(data.values[:, metric], run, v * r)
         means = moments(parts, cell_means(sums, counts)).mean.reshape(-1, v, r)
         known = np.isfinite(means)
