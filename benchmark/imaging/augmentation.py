@@ -31,6 +31,7 @@ class Augmentation:
             the exposure fully, which leaves amplified noise, as an enhancer's output has it.
         blur: share of samples that are softened.
         tint: largest relative change of a channel's gain.
+        gamma: largest exponent of the encoded values; the smallest is its reciprocal.
     """
 
     rotation: float = 8.0
@@ -43,6 +44,7 @@ class Augmentation:
     gain_left: float = 1.0
     blur: float = 0.4
     tint: float = 0.12
+    gamma: float = 1.4
 
 
 def augment(images: Tensor, generator: torch.Generator, ranges: Augmentation) -> Tensor:
@@ -63,7 +65,7 @@ def augment(images: Tensor, generator: torch.Generator, ranges: Augmentation) ->
     seen = (linear * exposure + variance.sqrt() * noise).clamp(0, 1)
     seen = (seen / exposure ** draw(1 - ranges.gain_left, 1)).clamp(0, 1)
 
-    encoded = to_srgb(seen) ** draw(math.log(0.7), math.log(1.4)).exp()
+    encoded = to_srgb(seen) ** draw(-math.log(ranges.gamma), math.log(ranges.gamma)).exp()
     softness = torch.where(draw(0, 1) < ranges.blur, draw(0, 1), 0.0)
     return torch.lerp(encoded, _softened(encoded), softness)
 
