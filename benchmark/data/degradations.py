@@ -90,7 +90,8 @@ class LowLight:
         top = 2**self.bits - 1
         scaled = electrons * np.float32(top / self.full_well)
         codes = np.clip(np.rint(scaled), 0, top).astype(np.uint16)
-        return _encoding(self.bits)[codes]
+        recorded: NDArray[np.uint8] = _encoding(self.bits)[codes]
+        return recorded
 
 
 #: Named strata of the context axis ``exposure``.
@@ -213,7 +214,7 @@ def _encoding(bits: int) -> NDArray[np.uint8]:
     linear = np.arange(2**bits) / (2**bits - 1)
     high = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
     srgb = np.where(linear <= 0.0031308, 12.92 * linear, high)
-    return np.rint(srgb * 255).astype(np.uint8)
+    return np.asarray(np.rint(srgb * 255), np.uint8)
 
 
 def _linear(image: NDArray[np.uint8] | NDArray[np.floating]) -> NDArray[np.float64]:
@@ -224,4 +225,7 @@ def _linear(image: NDArray[np.uint8] | NDArray[np.floating]) -> NDArray[np.float
 
 def _to_linear(srgb: NDArray[np.float64]) -> NDArray[np.float64]:
     """IEC 61966-2-1, in float64, where a table or a single image is wanted without torch."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    linear: NDArray[np.float64] = np.where(
+        srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4
+    )
+    return linear

@@ -36,7 +36,7 @@ def cached_arrays(folder: Path | None, name: str, make: Callable[[], Arrays]) ->
     if found is not None:
         return found
     arrays = make()
-    write_with(path, lambda stream: np.savez(stream, **arrays))
+    write_with(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
     return arrays
 
 

@@ -24,7 +24,7 @@ from benchmark.files import content_key
 from benchmark.probes.cache import cached_arrays
 from benchmark.probes.threads import map_parallel
 
-# Ruderman's l, alpha, beta axes as columns: log L, M, S are near enough to log R, G, B for a palette
+# Ruderman's l, alpha, beta axes as columns, taken of log R, G, B instead of log L, M, S
 _AXES = np.array(
     [[3**-0.5, 6**-0.5, 2**-0.5], [3**-0.5, 6**-0.5, -(2**-0.5)], [3**-0.5, -2 * 6**-0.5, 0.0]]
 )

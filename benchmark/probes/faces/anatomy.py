@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.probes.faces.hair import Hair, hair_solids
-from benchmark.probes.faces.identity import Floats, Traits
+from benchmark.probes.faces.identity import Floats, Numbers, Traits
 
 #: Order of the ellipsoids along the primitive axis.
 SOLIDS = (
@@ -29,7 +29,6 @@ SOLIDS = (
     "wing",
     "ear",
     "torso",
-    "hair_shell",
     "hair_drape",
     "hair_opening",
     "hair_bun",
@@ -38,7 +37,7 @@ SOLIDS = (
 #: Monomials of a point that the quadratic forms are written in.
 MONOMIALS = ("xx", "yy", "zz", "xy", "xz", "yz", "x", "y", "z", "1")
 
-Primitive = tuple[Floats | float, ...]
+Primitive = tuple[Numbers | float, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Anatomy:
             radius q, then the squared norm of half its gradient; then 1 - q/4 of G bumps, whose
             fourth power where positive is the bump.
         heights: heights of the bumps, ``[B, 1, G]``.
+        shell: thickness of the hair over the skull, ``[B, 1]``.
         cut: plane under which short hair ends, ``(a, b, c)`` of a + b y + c z, ``[B, 3]``.
         anchors: (x, y) of the right eye, the tip of the nose and the right corner of the mouth
             in the head's frame, ``[B, 3, 2]``; the left ones are their mirror images.
@@ -57,6 +57,7 @@ class Anatomy:
 
     forms: Tensor
     heights: Tensor
+    shell: Tensor
     cut: Tensor
     anchors: Tensor
 
@@ -96,6 +97,7 @@ def build_anatomy(traits: Traits, hair: Hair, action: Floats) -> Anatomy:
     return Anatomy(
         forms=torch.from_numpy(np.concatenate([radius, gradient, inside], 1)),
         heights=torch.from_numpy(np.ascontiguousarray(bumps[:, None, :, 7])),
+        shell=torch.from_numpy(hair.shell[:, None]),
         cut=torch.from_numpy(hair.cut),
         anchors=torch.from_numpy(anchors.reshape(count, 3, 2).astype(np.float32)),
     )
@@ -137,14 +139,14 @@ def _bumps(t: Traits, action: Floats) -> list[Primitive]:
         (eye_x, eye_y - 0.13, 0.74, 0.13, 0.040, 0.30, 0, t.eye_bag + 0.02 * smile),
         (0.05, brow_y, 0.82, 0.025, 0.07, 0.30, 0, -0.022 * frown.clip(0)),
         (0, eye_y + 0.18, 0.80, 0.12, 0.12, 0.30, 0, 0.4 * t.brow_ridge),
-        (0, 0.60, 0.70, 0.42, 0.22, 0.40, 0, t.forehead),
+        (0, 0.52, 0.70, 0.40, 0.18, 0.40, 0, t.forehead),
         (0.62, 0.20, 0.42, 0.14, 0.22, 0.30, 0, -0.035),
         (0.43, t.cheekbone_y + lift, 0.50, 0.19, 0.13, 0.32, 0.3, t.cheekbone + 0.5 * lift),
         (0.30, t.cheekbone_y - 0.08 + lift, 0.62, 0.13, 0.12, 0.30, 0, 0.02 + 0.8 * lift),
         (0.43, -0.58, 0.40, 0.17, 0.20, 0.35, 0, t.cheek_fill),
         (0.50, -0.76, 0.08, 0.16, 0.20, 0.35, 0, t.jaw_corner),
         (0, t.chin_drop - 1.0 - drop, 0.62, 0.15, 0.13, 0.30, 0, t.chin_size),
-        (0.255, (nose_y + mouth_y) / 2, 0.68, 0.030, 0.13, 0.25, -0.55, -t.fold - 0.022 * smile),
+        (0.255, (nose_y + mouth_y) / 2, 0.68, 0.045, 0.14, 0.25, -0.55, -t.fold - 0.020 * smile),
         (0, mouth_y, 0.74, 0.26, 0.16, 0.30, 0, 0.045),
         (0, nose_y - 0.095, 0.84, 0.028, 0.055, 0.25, 0, -0.020),
         (0.075, nose_y - 0.055, 0.86, 0.035, 0.020, 0.12, 0.3, -0.045),

@@ -32,7 +32,10 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
     v = y - t("eye_y") - t("eye_tilt") * u
     s = (u / t("eye_width")).clamp(-1, 1)
     wide = (
-        1 - 0.30 * who.smile.clamp(min=0) - 0.25 * who.frown.clamp(0) - 0.5 * who.frown.clamp(max=0)
+        1
+        - 0.30 * who.smile.clamp(min=0)
+        - 0.25 * who.frown.clamp(0)
+        - 0.35 * who.frown.clamp(max=0)
     )
     height = t("eye_height") * wide
     upper = 1.12 * height * (1 - s * s * (0.5 + 0.5 * s.abs()))
@@ -50,7 +53,7 @@ def paint_eyes(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coa
     iris_u = u - side * look[:, 0] * _EYEBALL * 0.75
     iris_v = y - t("eye_y") - look[:, 1] * _EYEBALL * 0.75 - 0.006
     radius = (iris_u**2 + iris_v**2).clamp(min=1e-9).sqrt()
-    coat = coat.cover(open_, rgb(x, 0.60, 0.56, 0.53), shine=0.7, sharpness=180.0)
+    coat = coat.cover(open_, rgb(x, 0.36, 0.335, 0.32), shine=0.4, sharpness=180.0)
     ring = edge(_IRIS - radius, pixel)
     depth = (radius / _IRIS).clamp(0, 1)
     iris = who.iris[..., None] * (1.25 - 0.9 * depth[:, None] ** 4)
@@ -87,8 +90,8 @@ def paint_brows(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> Co
     curve = curve - 0.035 * frown - 0.030 * frown * (1 - s) * (s < 1)
     thick = t("brow_thickness") * (1.0 - 0.55 * s.clamp(0, 1) ** 1.5)
     inside = torch.minimum(thick - (y - curve).abs(), 0.5 * (t("brow_width") - u.abs()))
-    alpha = edge(inside, 0.024) * t("brow_density") * (0.82 + 0.18 * strands).clamp(0, 1)
-    return coat.cover(alpha * edge(z - 0.25, 0.1), 0.75 * who.hair[..., None], shine=0.02)
+    alpha = edge(inside, 0.018) * t("brow_density") * (0.82 + 0.18 * strands).clamp(0, 1)
+    return coat.cover(alpha * edge(z - 0.25, 0.1), who.beard[..., None], shine=0.02)
 
 
 def paint_mouth(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Coat:
@@ -118,7 +121,7 @@ def paint_mouth(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Co
     coat = replace(
         coat,
         skin=coat.skin * (1 - lips),
-        shine=coat.shine * (1 + 0.8 * lips),
+        shine=coat.shine * (1 - 0.2 * lips),
     )
     seam = bell((y - middle) / 0.014, 0.85 * s**3)
     coat = coat.tint(0.75 * seam * front * (s.abs() < 1.08), rgb(x, 0.30, 0.18, 0.18))
@@ -126,7 +129,7 @@ def paint_mouth(coat: Coat, points: Tensor, who: Subject, *, pixel: float) -> Co
     gap = gap * (high - low > 0.012)
     coat = coat.cover(gap, rgb(x, 0.030, 0.010, 0.010))
     teeth = edge(y - (high - 0.055), 2 * pixel) * gap * (1 - 0.55 * s * s)
-    coat = coat.cover(0.92 * teeth, rgb(x, 0.52, 0.49, 0.43), shine=0.15, sharpness=60.0)
+    coat = coat.cover(0.92 * teeth, rgb(x, 0.42, 0.395, 0.35), shine=0.15, sharpness=60.0)
     nostril = bell(
         (x.abs() - 0.52 * t("nose_width") - 0.012) / 0.042, (y - t("nose_y") + 0.062) / 0.024
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.probes.faces.identity import Floats, Traits
+from benchmark.probes.faces.identity import Floats, Numbers, Traits
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class _Style:
 
 _STYLES = (
     _Style(share=0.08, shell=-0.30),  # bald
-    _Style(share=0.12, shell=0.015),  # cropped
+    _Style(share=0.12, shell=0.030),  # cropped
     _Style(share=0.22, shell=0.07, curl=0.2),  # short
-    _Style(share=0.12, shell=0.08, fringe=0.27),  # short with a fringe
+    _Style(share=0.12, shell=0.08, fringe=0.13),  # short with a fringe
     _Style(share=0.10, shell=0.16, curl=0.5),  # full
     _Style(share=0.08, shell=0.27, curl=1.0),  # afro
     _Style(share=0.12, shell=0.10, drape=0.95),  # bob
@@ -43,13 +43,13 @@ _STYLES = (
     _Style(share=0.06, shell=0.05, bun=0.30),  # tied up
 )
 
-# melanin mixtures seen on heads everywhere: black, dark brown, brown, auburn, blond
+# melanin mixtures: black, dark brown, brown, auburn, blond; the dark ones are the most frequent
 _COLOURS = np.array(
-    [[0.012, 0.010, 0.010], [0.030, 0.018, 0.012], [0.075, 0.040, 0.022], [0.14, 0.050, 0.022],
-     [0.33, 0.21, 0.095]],
+    [[0.010, 0.009, 0.009], [0.012, 0.010, 0.009], [0.020, 0.014, 0.011], [0.034, 0.021, 0.014],
+     [0.055, 0.027, 0.016], [0.080, 0.048, 0.027]],
     dtype=np.float32,
 )  # fmt: skip
-_GREY = np.array([0.42, 0.41, 0.40], dtype=np.float32)
+_GREY = np.array([0.12, 0.118, 0.116], dtype=np.float32)
 
 #: Facial hair: moustache, beard and stubble in [0, 1] of each kind and how often it is drawn.
 _FACIAL = (
@@ -70,6 +70,7 @@ class Hair:
         shell, drape, opening, bun, curl: shape numbers, ``[B]``.
         cut: plane under which short hair ends, ``[B, 3]``.
         colour: linear reflectance, ``[B, 3]``.
+        beard: the same of brows and facial hair, which are darker, ``[B, 3]``.
         facial: moustache, beard and stubble in [0, 1], ``[B, 3]``.
     """
 
@@ -81,6 +82,7 @@ class Hair:
     curl: Floats
     cut: Floats
     colour: Floats
+    beard: Floats
     facial: Floats
 
 
@@ -90,7 +92,8 @@ def build_hair(traits: Traits) -> Hair:
     shape = np.array(
         [[s.shell, s.drape, s.fringe, s.bun, s.curl] for s in _STYLES], dtype=np.float32
     )[style]
-    shell = np.where(shape[:, 0] > 0.03, shape[:, 0] * traits.hair_volume, shape[:, 0])
+    shell = np.where(shape[:, 0] > 0.04, shape[:, 0] * traits.hair_volume, shape[:, 0])
+    colour = _colour(traits)
     facial = np.array([amounts for _, amounts in _FACIAL], dtype=np.float32)
     # a draped style has no lower cut: its plane is moved out of the way
     low = np.where(shape[:, 1] > 0, -9.0, -0.20).astype(np.float32)
@@ -103,13 +106,14 @@ def build_hair(traits: Traits) -> Hair:
         bun=shape[:, 3],
         curl=shape[:, 4],
         cut=cut,
-        colour=_colour(traits),
+        colour=colour,
+        beard=(0.55 * colour).astype(np.float32),
         facial=facial[_pick(traits.facial_hair, [share for share, _ in _FACIAL])],
     )
 
 
-def hair_solids(t: Traits, hair: Hair) -> dict[str, tuple[Floats | float, ...]]:
-    """Shell, drape, opening for the face, and bun, in the format of ``anatomy``."""
+def hair_solids(t: Traits, hair: Hair) -> dict[str, tuple[Numbers | float, ...]]:
+    """Drape, opening for the face, and bun, in the format of ``anatomy``."""
     shell = hair.shell
     hidden = hair.drape <= 0
     reach = np.where(hidden, 0.05, (hair.drape + 0.75) / 2 + 0.1)
@@ -119,10 +123,6 @@ def hair_solids(t: Traits, hair: Hair) -> dict[str, tuple[Floats | float, ...]]:
     bun = np.where(hair.bun > 0, hair.bun, 0.05)
     bun_y = np.where(hair.bun > 0, 0.30 + t.head_height + 0.12, 0.30)
     return {
-        "hair_shell": (
-            0, 0.30 + 0.1 * shell, -0.14, t.head_width + 0.9 * shell,
-            t.head_height + shell, 0.94 + shell, 0,
-        ),
         "hair_drape": (0, middle, -0.30, across, reach, along, 0),
         "hair_opening": (0, -0.45, 0.98, t.hair_temple, hair.opening + 0.45, 0.92, 0),
         "hair_bun": (0, bun_y, -0.30, bun, bun * 0.85, bun, 0),
@@ -136,9 +136,9 @@ def _pick(unit: Floats, shares: list[float]) -> NDArray[np.int64]:
 
 
 def _colour(traits: Traits) -> Floats:
-    position = traits.hair_hue**1.3 * (len(_COLOURS) - 1)
+    position = traits.hair_hue**1.4 * (len(_COLOURS) - 1)
     low = np.floor(position).astype(int).clip(0, len(_COLOURS) - 2)
     part = (position - low)[:, None]
     base = (1 - part) * _COLOURS[low] + part * _COLOURS[low + 1]
-    grey = (2.2 * traits.hair_grey[:, None] - 1.5).clip(0, 0.9)
-    return ((1 - grey) * base + grey * _GREY).astype(np.float32)
+    grey = (4 * traits.hair_grey[:, None] - 3.2).clip(0, 0.85)
+    return np.asarray((1 - grey) * base + grey * _GREY, np.float32)

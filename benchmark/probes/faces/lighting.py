@@ -22,9 +22,7 @@ _SHADOW_REACH = 1.3
 _HEMISPHERE = 0.25
 
 
-def irradiance(
-    normal: Tensor, who: Subject, *, shadow: Tensor | float, openness: Tensor | float
-) -> Tensor:
+def irradiance(normal: Tensor, who: Subject, *, shadow: Tensor, openness: Tensor) -> Tensor:
     """White light arriving at points, per channel, ``[B, 3, M]``; 1 on a patch facing the key.
 
     The channels differ only in how far light bleeds past the terminator, which is what scattering
@@ -36,19 +34,16 @@ def irradiance(
         shadow: 1 where the key is visible, 0 where not, ``[B, M]``.
         openness: share of the ambient that reaches the point, ``[B, M]``.
     """
-    shadow, openness = (
-        torch.as_tensor(value, device=normal.device).unsqueeze(-2) for value in (shadow, openness)
-    )
     facing = (normal * who.light[..., None]).sum(1, keepdim=True)
     wrap = rgb(normal, 0.22, 0.13, 0.10)
     direct = ((facing + wrap) / (1 + wrap)).clamp(min=0)
     sky = 1 + _HEMISPHERE * (normal * who.up[..., None]).sum(1, keepdim=True)
     sky_facing = 1 + _HEMISPHERE * (who.light * who.up).sum(-1)[:, None, None]
     key = who.key_share[..., None]
-    return key * direct * shadow + (1 - key) * openness * sky / sky_facing
+    return key * direct * shadow[:, None] + (1 - key) * openness[:, None] * sky / sky_facing
 
 
-def gloss(coat: Coat, rays: Tensor, who: Subject, *, shadow: Tensor) -> Tensor:
+def gloss(coat: Coat, rays: Tensor, who: Subject, *, shadow: Tensor, openness: Tensor) -> Tensor:
     """Specular radiance, white, ``[B, M]``.
 
     Args:
@@ -56,11 +51,12 @@ def gloss(coat: Coat, rays: Tensor, who: Subject, *, shadow: Tensor) -> Tensor:
         rays: unit directions from the camera to the points, ``[B, 3, M]``.
         who: supplies the light.
         shadow: visibility of the key, ``[B, M]``.
+        openness: share of the ambient that reaches the point, ``[B, M]``.
     """
     half = unit(who.light[..., None] - rays)
     lobe = (coat.normal * half).sum(1).clamp(min=1e-3) ** coat.sharpness
     grazing = (1 + (coat.normal * rays).sum(1)).clamp(0, 1)
-    rim = 0.35 * (1 - who.key_share) * grazing**4
+    rim = 0.25 * (1 - who.key_share) * openness**2 * grazing**4
     return coat.shine * (who.key_share * lobe * shadow * (1 + coat.sharpness * 0.04) + rim)
 
 

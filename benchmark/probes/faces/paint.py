@@ -11,8 +11,8 @@ from benchmark.probes.faces.coat import Coat, bell, edge, rgb
 from benchmark.probes.faces.features import paint_brows, paint_eyes, paint_mouth
 from benchmark.probes.faces.subject import Subject
 from benchmark.probes.faces.surface import Layers
-from benchmark.probes.faces.tracing import unit
 from benchmark.probes.faces.textures import CHANNELS, sample
+from benchmark.probes.faces.tracing import unit
 
 _CHANNEL = {name: index for index, name in enumerate(CHANNELS)}
 
@@ -57,20 +57,23 @@ def _skin(points: Tensor, normals: Tensor, who: Subject) -> tuple[Coat, Tensor]:
     brow = bell(x / 0.42, (y - 0.42) / 0.16) * (1 - 0.4 * who.frown)
     feet = bell((x.abs() - t("eye_x") - 0.22) / 0.07, (y - t("eye_y")) / 0.08)
     crow = torch.sin(90 * (y - 0.6 * (y - t("eye_y")) * x.abs())) * worn * (0.6 + who.smile)
-    tilt = 0.30 * lines * brow + 0.25 * crow * feet + 0.05 * noise[_CHANNEL["slope_v"]]
-    lean = 0.05 * noise[_CHANNEL["slope_u"]]
+    tilt = 0.30 * lines * brow + 0.25 * crow * feet + 0.03 * noise[_CHANNEL["slope_v"]]
+    lean = 0.03 * noise[_CHANNEL["slope_u"]]
     relief = torch.stack([lean, tilt, torch.zeros_like(x)], 1)
     normal = unit(normals + relief)
-    shine = 0.05 * t("gloss") * (1 + nose + 0.3 * grain.clamp(-1, 1))
+    brow_bone = bell(x / 0.35, (y - 0.45) / 0.25)
+    shine = 0.17 * t("gloss") * (1 + 0.6 * nose + 0.25 * brow_bone + 0.15 * grain.clamp(-1, 1))
     coat = Coat(
         factor=factor,
         fixed=torch.zeros_like(factor),
         normal=normal,
         shine=shine,
-        sharpness=torch.full_like(x, 16.0),
+        sharpness=torch.full_like(x, 4.5),
         skin=torch.ones_like(x),
     )
-    return coat, noise[_CHANNEL["strands"]]
+    # short hairs on skin are finer than those on the head
+    hairs = sample(2.6 * around + t("pattern_v"), 1.7 * y + t("pattern_u"))
+    return coat, hairs[_CHANNEL["strands"]]
 
 
 def _facial_hair(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> Coat:
@@ -79,7 +82,7 @@ def _facial_hair(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> C
     x, y, z = points.unbind(1)
     across = x.abs()
     mouth = t("mouth_y") - 0.03 * who.jaw
-    moustache, beard, stubble = who.facial.split(1, dim=1)
+    moustache, beard, stubble = (who.facial[:, k : k + 1] for k in range(3))
     line = t("nose_y") - 0.085
     lip = edge(line - y, 0.03) * edge(y - mouth - 0.25 * t("upper_lip"), 0.03)
     lip = lip * edge(t("mouth_width") * 1.12 - across, 0.05)
@@ -88,11 +91,11 @@ def _facial_hair(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> C
     jaw = edge(cheek - y + 0.10 * edge(across - t("mouth_width") - 0.02, 0.04), 0.05)
     jaw = jaw * edge(y + 1.17 + 0.12 * who.jaw, 0.06) * edge(z + 0.1, 0.1)
     jaw = jaw * (1 - bell(x / (t("mouth_width") * 0.9), (y - mouth) / 0.09))
-    hairy = (0.75 + 0.25 * strands).clamp(0, 1)
+    hairy = (0.80 + 0.20 * strands).clamp(0, 1)
     front = edge(z - 0.3, 0.1)
     full = torch.maximum(moustache * lip * front, beard * jaw) * hairy
     shade = stubble * torch.maximum(lip * front, jaw) * (0.20 + 0.12 * strands).clamp(0, 0.5)
-    colour = 0.8 * who.hair[..., None] * (1 + 0.35 * strands[:, None])
+    colour = who.beard[..., None] * (1 + 0.35 * strands[:, None])
     coat = coat.cover(shade, colour)
     return coat.cover(0.94 * full, colour.clamp(min=0.004), shine=0.03)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,6 @@ from benchmark.probes.faces.views import (
     join,
     probe_views,
 )
-
 from benchmark.probes.threads import map_parallel
 
 if TYPE_CHECKING:
@@ -300,7 +299,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _as_array(column: pd.Series[object]) -> NDArray[np.generic]:
+def _as_array(column: pd.Series[Any]) -> NDArray[np.generic]:
     """A column as an array that needs no pickle."""
     values = column.to_numpy()
     return values.astype(np.str_) if values.dtype.kind in "OU" else values

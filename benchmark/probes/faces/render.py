@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -82,7 +79,7 @@ def shoot(
     coat = paint(hits.points, hits.normals, hits.layers, who, pixel=pixel)
     shadow, openness = visibility(anatomy, hits, who, size=fine)
     light = irradiance(coat.normal, who, shadow=shadow, openness=openness)
-    shine = gloss(coat, hits.rays, who, shadow=shadow)
+    shine = gloss(coat, hits.rays, who, shadow=shadow, openness=openness)
     radiance = torch.cat(
         [
             coat.factor * light,

@@ -32,7 +32,7 @@ class Subject:
         light: direction to the key light in the head's frame, ``[B, 3]``.
         up: the world's vertical in the head's frame, ``[B, 3]``.
         key_share, softness: of the light, ``[B, 1]``.
-        hair, iris, cloth: linear reflectances, ``[B, 3]``.
+        hair, beard, iris, cloth: linear reflectances, ``[B, 3]``.
         facial: moustache, beard and stubble, ``[B, 3]``.
         curl: coarseness of the hair, ``[B, 1]``.
     """
@@ -47,6 +47,7 @@ class Subject:
     key_share: Tensor
     softness: Tensor
     hair: Tensor
+    beard: Tensor
     iris: Tensor
     cloth: Tensor
     facial: Tensor
@@ -79,6 +80,7 @@ def build_subject(traits: Traits, hair: Hair, views: Views, camera: Camera) -> S
         key_share=column(views.key_share)[:, None],
         softness=column(views.softness)[:, None],
         hair=column(hair.colour),
+        beard=column(hair.beard),
         iris=column(_ramp(_IRISES, traits.iris_hue)),
         cloth=column(_cloth(traits)),
         facial=column(hair.facial),
@@ -91,7 +93,7 @@ def _ramp(colours: Floats, unit: Floats) -> Floats:
     position = unit * (len(colours) - 1)
     low = np.floor(position).astype(int).clip(0, len(colours) - 2)
     part = (position - low)[:, None]
-    return (1 - part) * colours[low] + part * colours[low + 1]
+    return np.asarray((1 - part) * colours[low] + part * colours[low + 1], np.float32)
 
 
 def _cloth(traits: Traits) -> Floats:
@@ -99,4 +101,4 @@ def _cloth(traits: Traits) -> Floats:
     phase = 2 * np.pi * (traits.cloth_hue[:, None] + np.array([0.0, 1 / 3, 2 / 3]))
     dye = 0.5 + 0.5 * np.cos(phase)
     value = 0.03 + 0.45 * traits.cloth_value[:, None] ** 1.5
-    return (value * (0.55 + 0.75 * dye)).astype(np.float32)
+    return np.asarray(value * (0.55 + 0.75 * dye), np.float32)

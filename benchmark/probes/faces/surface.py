@@ -43,20 +43,21 @@ def layers(anatomy: Anatomy, points: Tensor) -> Layers:
     )
     values = torch.bmm(anatomy.forms, monomials)
     count = len(SOLIDS)
-    radius, slope, inside = values.split([count, count, values.shape[1] - 2 * count], 1)
-    radius = radius.clamp(min=1e-6).sqrt()
+    slope, inside = values[:, count : 2 * count], values[:, 2 * count :]
+    radius = values[:, :count].clamp(min=1e-6).sqrt()
     # first-order distance to an ellipsoid (Quilez, "ellipsoid SDF"): k0 (k0 - 1) / k1
     solids = radius * (radius - 1) * slope.clamp(min=1e-4).rsqrt()
-    cranium, face, chin, neck, bridge, tip, wing, ear, torso, shell, drape, opening, bun = (
-        solids.unbind(1)
-    )
-    skin = _blend(_blend(_blend(cranium, face, 0.30), chin, 0.20), neck, 0.16)
+    cranium, face, chin, neck, bridge, tip, wing, ear, torso, drape, opening, bun = solids.unbind(1)
+    skull = _blend(cranium, face, 0.30)
+    skin = _blend(_blend(skull, chin, 0.20), neck, 0.16)
     nose = _blend(_blend(bridge, tip, 0.14), wing, 0.07)
     skin = _blend(_blend(skin, nose, 0.09), ear, 0.05)
     bumps = inside.clamp(min=0)
     bumps = bumps * bumps
     skin = skin - torch.bmm(anatomy.heights, bumps * bumps).squeeze(1)
-    start, down, back = anatomy.cut.split(1, 1)
+    start, down, back = (anatomy.cut[:, k : k + 1] for k in range(3))
+    # more volume on top than at the sides
+    shell = skull - anatomy.shell * (0.75 + 0.30 * y)
     short = _carve(shell, start + down * y + back * z, 0.05)
     hair = _blend(short, drape, 0.12)
     hair = torch.minimum(_carve(hair, -opening, 0.05), bun)

@@ -56,4 +56,5 @@ def _shape(white: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.
     spectrum = np.fft.fft2(white) * gain
     spectrum[0, 0] = 0
     result: NDArray[np.float64] = np.fft.ifft2(spectrum).real
-    return result / result.std()
+    result /= result.std()
+    return result

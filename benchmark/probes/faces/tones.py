@@ -60,11 +60,14 @@ def level_of(tone: int) -> ToneLevel:
 
 def monk_srgb() -> NDArray[np.float32]:
     """The published colours, sRGB-encoded in [0, 1], ``[10, 3]``."""
-    return np.array([list(bytes.fromhex(code)) for code in MONK_HEX], dtype=np.float32) / 255
+    codes = [list(bytes.fromhex(code)) for code in MONK_HEX]
+    return (np.array(codes) / 255).astype(np.float32)
 
 
 def monk_albedo() -> NDArray[np.float32]:
     """The published colours as linear reflectance in [0, 1], ``[10, 3]``."""
     srgb = monk_srgb().astype(np.float64)
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    linear: NDArray[np.float64] = np.where(
+        srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4
+    )
     return linear.astype(np.float32)

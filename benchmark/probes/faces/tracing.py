@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.probes.faces.anatomy import Anatomy
@@ -29,7 +30,7 @@ _NEAR = DISTANCE - 1.6
 _STEP = 0.75
 # a ray is resolved when the field is below this share of a pixel: Newton's step does the rest
 _TOLERANCE = 0.25
-_ROUNDS = 6
+_ROUNDS = 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Camera:
         return self.to_head(torch.stack([right * length, up * length, ahead * length], 1))
 
     def project(self, points: Tensor, size: int) -> Tensor:
-        """Head-frame points ``[B, 3, P]`` to pixels (x, y) of a ``size`` pixel frame, ``[B, P, 2]``."""
+        """Head-frame points ``[B, 3, P]`` to pixels (x, y), ``[B, P, 2]``."""
         seen = torch.bmm(self.rotation, points)
         depth = (DISTANCE - seen[:, 2:]) / (DISTANCE - _FACE_DEPTH)
         plane = (seen[:, :2] - self.shift[..., None]) / depth
@@ -148,7 +149,7 @@ def trace(anatomy: Anatomy, camera: Camera, size: int) -> Hits:
             measured = field(anatomy, torch.addcmul(origin, direction, along[:, None]))
             along = along + _STEP * measured
         distance, value = put(distance, part, along, used), put(value, part, measured, used)
-    keep, valid = compact(valid & (distance < _FAR) & (value.abs() < 1.5 * pixel))
+    keep, valid = compact(valid & (distance < _FAR) & (value.abs() < 2 * pixel))
     rays, distance, index = take(rays, keep), distance.gather(1, keep), index.gather(1, keep)
     found, gradient = field_and_gradient(anatomy, torch.addcmul(origin, rays, distance[:, None]))
     # one Newton step along the ray removes what is left of the error, except at grazing incidence
@@ -237,7 +238,7 @@ def unit(vectors: Tensor) -> Tensor:
     return vectors * (vectors * vectors).sum(1, keepdim=True).clamp(min=1e-12).rsqrt()
 
 
-def _axis_rotation(angle: np.ndarray, axis: int) -> np.ndarray:
+def _axis_rotation(angle: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Rotation matrices ``[B, 3, 3]`` about a coordinate axis, right-handed."""
     cos, sin = np.cos(angle), np.sin(angle)
     first, second = (axis + 1) % 3, (axis + 2) % 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from benchmark.probes.faces.identity import Floats, Numbers
 
 POSES = ("frontal", "left", "right", "up", "down")
 EXPRESSIONS = ("neutral", "smile", "open", "frown")
@@ -15,18 +15,18 @@ ILLUMINATIONS = ("even", "left", "right", "above", "hard")
 BACKGROUNDS = ("wall", "room", "outdoors", "studio")
 
 # degrees: mean yaw and pitch of each pose category; a view scatters around them
-_POSE_CENTRES = np.array([[0, 0], [-22, 0], [22, 0], [0, 11], [0, -11]], dtype=np.float32)
+_POSE_CENTRES = np.array([[0, 0], [-19, 0], [19, 0], [0, 9], [0, -7]], dtype=np.float32)
 _POSE_SCATTER = np.array([[5, 3], [6, 4], [6, 4], [7, 2.5], [7, 2.5]], dtype=np.float32)
 # smile, jaw opening, brow lowering in [0, 1]
 _EXPRESSION_CENTRES = np.array(
-    [[0.05, 0.0, 0.0], [0.85, 0.12, 0.0], [0.15, 0.75, -0.3], [-0.35, 0.0, 0.8]], dtype=np.float32
+    [[0.05, 0.0, 0.0], [0.85, 0.12, 0.0], [0.15, 0.6, -0.3], [-0.35, 0.0, 0.5]], dtype=np.float32
 )
 # direction of the key light (before normalising) and its share of the light; the rest is ambient
 _LIGHT_DIRECTIONS = np.array(
     [[0.0, 0.25, 1.0], [-0.85, 0.45, 0.7], [0.85, 0.45, 0.7], [0.1, 1.0, 0.65], [0.55, 0.6, 0.8]],
     dtype=np.float32,
 )
-_KEY_SHARE = np.array([0.45, 0.66, 0.66, 0.62, 0.82], dtype=np.float32)
+_KEY_SHARE = np.array([0.45, 0.56, 0.56, 0.56, 0.72], dtype=np.float32)
 _SOFTNESS = np.array([6.0, 7.0, 7.0, 7.0, 22.0], dtype=np.float32)
 
 
@@ -65,19 +65,19 @@ class Views:
         return Views(*(getattr(self, item.name)[rows] for item in fields(self)))
 
 
-def gallery_views(count: int) -> Views:
-    """``count`` reference views: frontal, neutral, even light, plain background."""
+def gallery_views(count: int, *, illumination: int = 0) -> Views:
+    """``count`` reference views: frontal, neutral, plain background, by default in even light."""
     zeros = np.zeros(count, dtype=np.int64)
     return Views(
         pose=zeros,
         expression=zeros,
-        illumination=zeros,
+        illumination=zeros + illumination,
         background=zeros,
         angles=np.zeros((count, 3), np.float32),
         action=np.zeros((count, 3), np.float32),
-        light=_unit(np.repeat(_LIGHT_DIRECTIONS[:1], count, 0)),
-        key_share=np.repeat(_KEY_SHARE[:1], count),
-        softness=np.repeat(_SOFTNESS[:1], count),
+        light=_unit(_LIGHT_DIRECTIONS[zeros + illumination]),
+        key_share=_KEY_SHARE[zeros + illumination],
+        softness=_SOFTNESS[zeros + illumination],
         framing=np.repeat(np.array([[0, 0, 1]], np.float32), count, 0),
         pattern=np.full((count, 3), 0.5, np.float32),
     )
@@ -130,5 +130,5 @@ def _balanced(rng: np.random.Generator, count: int, levels: int) -> NDArray[np.i
     return np.concatenate([rng.permutation(levels) for _ in range(rounds)])[:count].astype(np.int64)
 
 
-def _unit(vectors: Floats) -> Floats:
-    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+def _unit(vectors: Numbers) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True), np.float32)
