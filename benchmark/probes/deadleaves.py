@@ -101,6 +101,18 @@ class DeadLeaves:
 
 
 @torch.no_grad()
+def dead_leaves(
+    count: int,
+    *,
+    size: int = 128,
+    split: str = "train",
+    seed: int = 0,
+    cache: Path | None = None,
+) -> NDArray[np.uint8]:
+    """``count`` dead-leaves images with the usual statistics, ``[count, size, size, 3]`` uint8."""
+    return DeadLeaves(count=count, size=size, split=split, seed=seed).render(cache=cache)
+
+
 def _nearest_disc(
     rng: np.random.Generator, side: int, smallest: float, largest: float
 ) -> tuple[Tensor, int]:

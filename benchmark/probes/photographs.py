@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -25,40 +24,27 @@ from benchmark.errors import DataError
 NAMES = ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 
 
-@dataclass(frozen=True)
-class Photographs:
-    """Square crops of bundled photographs; equal parameters give equal crops.
+def photograph_crops(
+    count: int, *, size: int = 128, split: str = "train", seed: int = 0
+) -> NDArray[np.uint8]:
+    """Square crops, spread evenly over the photographs, ``[count, size, size, 3]`` uint8 sRGB.
 
-    Attributes:
-        count: number of crops, spread evenly over the photographs.
+    Args:
+        count: number of crops.
         size: pixels per side of a crop.
         split: ``train`` crops from the left three fifths of each photograph, every other name from
             the rest, so that no pixel is shared.
         seed: of the positions, scales and mirrorings.
+
+    Raises:
+        DataError: if none of the photographs is installed.
     """
-
-    count: int
-    size: int = 128
-    split: str = "train"
-    seed: int = 0
-
-    def render(self) -> NDArray[np.uint8]:
-        """The crops, ``[count, size, size, 3]`` uint8 sRGB.
-
-        Raises:
-            DataError: if none of the photographs is installed.
-        """
-        pictures = [self._part(picture) for picture in load_photographs().values()]
-        crops = np.empty((self.count, self.size, self.size, 3), np.uint8)
-        for index in range(self.count):
-            rng = noise_generator(f"photographs/{self.split}/{index}", seed=self.seed)
-            crops[index] = _crop(rng, pictures[index % len(pictures)], self.size)
-        return crops
-
-    def _part(self, picture: Image.Image) -> Image.Image:
-        border = round(0.6 * picture.width)
-        left, right = (0, border) if self.split == "train" else (border, picture.width)
-        return picture.crop((left, 0, right, picture.height))
+    pictures = [_part(picture, split) for picture in load_photographs().values()]
+    crops = np.empty((count, size, size, 3), np.uint8)
+    for index in range(count):
+        rng = noise_generator(f"photographs/{split}/{index}", seed=seed)
+        crops[index] = _crop(rng, pictures[index % len(pictures)], size)
+    return crops
 
 
 def load_photographs() -> dict[str, Image.Image]:
@@ -80,6 +66,13 @@ def load_photographs() -> dict[str, Image.Image]:
             mend="reinstall scikit-image from a wheel, or train on dead leaves alone",
         )
     return found
+
+
+def _part(picture: Image.Image, split: str) -> Image.Image:
+    """The share of a photograph that belongs to a split."""
+    border = round(0.6 * picture.width)
+    left, right = (0, border) if split == "train" else (border, picture.width)
+    return picture.crop((left, 0, right, picture.height))
 
 
 @contextmanager
