@@ -1,0 +1,84 @@
+"""The pool that is built from the probes: equal contexts, no groups, the same bytes again."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmark.contexts import CONTEXTS
+from benchmark.errors import UnknownNameError
+from benchmark.progress import Reporter
+from benchmark.training import TrainingData
+from benchmark.training.pools import run_pool
+
+PAYLOAD = {
+    "faces": 8,
+    "generic": 8,
+    "size": 48,
+    "seed": 3,
+    "predictor": "oracle",
+    "degradation": {
+        "kind": "low-light",
+        "axis": "exposure",
+        "strata": {
+            "dim": {"exposure": 0.2, "full_well": 1000, "read_noise": 4},
+            "dark": {"exposure": 0.05, "full_well": 1000, "read_noise": 4},
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def reporter() -> Reporter:
+    return Reporter(Console(file=io.StringIO()))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, reporter: Reporter) -> Path:
+    folder = tmp_path_factory.mktemp("pool")
+    run_pool(PAYLOAD, out=folder, reporter=reporter)
+    return folder
+
+
+def test_contexts_come_in_equal_numbers_and_only_faces_have_landmarks(built: Path) -> None:
+    data = TrainingData.load(built)
+    assert data.pool.counts() == {"generic": 8, "face": 8}
+    face = data.pool.labels == CONTEXTS.index("face")
+    assert np.isfinite(data.pool.landmarks[face]).all()
+    assert np.isnan(data.pool.landmarks[~face]).all()
+    np.testing.assert_array_equal(data.contexts, np.eye(len(CONTEXTS))[data.pool.labels])
+
+
+def test_inputs_are_darker_than_references_in_two_strata(built: Path) -> None:
+    pool = TrainingData.load(built).pool
+    for label in (0, 2):
+        member = pool.labels == label
+        means = pool.inputs[member].mean((1, 2, 3)) / pool.references[member].mean((1, 2, 3))
+        assert (means < 0.75).all()
+        # the darker stratum leaves a clearly smaller share of the light
+        assert means.max() > 1.5 * means.min()
+
+
+def test_no_sample_names_a_group(built: Path) -> None:
+    names = " ".join(TrainingData.load(built).pool.samples)
+    assert not any(word in names for word in ("monk", "tone", "light", "medium", "dark"))
+
+
+def test_the_same_payload_gives_the_same_bytes(
+    built: Path, reporter: Reporter, tmp_path: Path
+) -> None:
+    run_pool(PAYLOAD, out=tmp_path, reporter=reporter)
+    for path in built.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_wrong_predictor_is_refused_before_anything_is_rendered(
+    reporter: Reporter, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownNameError, match="oracle"):
+        run_pool(PAYLOAD | {"predictor": "oracel"}, out=tmp_path, reporter=reporter)
+    assert not list(tmp_path.iterdir())
