@@ -19,11 +19,10 @@ from benchmark.assets import AssetRecord, asset_folder, save_asset
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, ContextNet
 from benchmark.contexts.evaluation import accuracy, calibration_error, recall_table
+from benchmark.contexts.samples import ContextSet, Images, context_samples
 from benchmark.data.degradations import STRATA, degrade
 from benchmark.imaging.augmentation import Augmentation, augment
-from benchmark.probes.deadleaves import dead_leaves
 from benchmark.probes.faces import FaceProbe
-from benchmark.probes.photographs import photograph_crops
 from benchmark.progress import Reporter
 
 _BATCH = 256
@@ -34,32 +33,6 @@ _TRAINING_PROBE = FaceProbe(
     split="train", identities=150, views=5, tones="random", size=96, supersample=1
 )
 _VALIDATION_PROBE = FaceProbe(split="validation", identities=40, views=3)
-
-Images = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class ContextSet:
-    """Images and the context that each belongs to.
-
-    Attributes:
-        images: ``[N, H, W, 3]`` uint8, clean.
-        labels: ``[N]``, index into ``CONTEXTS``.
-        frame: one row per image: ``sample`` (unique), ``identity`` (what belongs together) and
-            ``tone_level`` (of the face shown, empty for others); used to validate, never to train.
-    """
-
-    images: Images
-    labels: NDArray[np.int64]
-    frame: pd.DataFrame
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def take(self, rows: NDArray[np.int64]) -> ContextSet:
-        """The samples at ``rows``."""
-        frame = self.frame.iloc[rows].reset_index(drop=True)
-        return ContextSet(self.images[rows], self.labels[rows], frame)
 
 
 @dataclass(frozen=True)
@@ -134,7 +107,10 @@ def fit_context_net(
 
 
 def fit_temperature(logits: Tensor, target: Tensor) -> float:
-    """The temperature in [1/20, 20] with the smallest mean negative log-likelihood.
+    """The temperature in [1, 20] with the smallest mean negative log-likelihood.
+
+    It only ever softens: on samples that the network separates perfectly the likelihood would send
+    the temperature to zero, and with it every doubt that the network may have elsewhere.
 
     Args:
         logits: ``[N, C]``.
@@ -145,8 +121,8 @@ def fit_temperature(logits: Tensor, target: Tensor) -> float:
         scaled = logits.double() / float(np.exp(log_temperature))
         return float(functional.cross_entropy(scaled, target))
 
-    bound = float(np.log(20.0))
-    return float(np.exp(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
+    bounds = (0.0, float(np.log(20.0)))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 @torch.inference_mode()
@@ -214,10 +190,10 @@ def train_context_predictor(
     """
     settings = settings or ContextSettings()
     reporter = reporter or Reporter()
-    seen = _samples(settings.training_probe, 2 * settings.seed, cache, device, reporter)
+    seen = context_samples(settings.training_probe, settings.seed, cache, device, reporter)
     network, known = fit_context_net(seen, settings, device=device, reporter=reporter)
 
-    held_out = _samples(settings.validation_probe, 2 * settings.seed + 1, cache, device, reporter)
+    held_out = context_samples(settings.validation_probe, settings.seed, cache, device, reporter)
     exposures = _exposures(held_out, settings.seed)
     logits = {name: context_logits(network, images) for name, images in exposures.items()}
     # who fits the temperature is not in the card
@@ -250,7 +226,7 @@ def save_context_net(
     """Write the weights and their record; default folder: the installed package's."""
     fixed = asdict(settings)
     data = {name: fixed.pop(name) for name in ("training_probe", "validation_probe")}
-    data["generic"] = "dead leaves and crops of scikit-image's photographs, as many as faces"
+    data["generic"] = "dead leaves, their details, scikit-image's photographs, scrambled faces"
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),
@@ -265,39 +241,8 @@ def save_context_net(
         caveats=(
             f"Knows the contexts {', '.join(known)}; the others get probability zero.",
             "Trained on rendered faces: recall on photographs of people is not claimed.",
-            "Held-out photographs are other crops of the photographs trained on.",
+            "Held-out photographs are other parts of the few photographs trained on.",
         ),
-    )
-
-
-def _samples(
-    probe: FaceProbe,
-    seed: int,
-    cache: Path | None,
-    device: torch.device | str,
-    reporter: Reporter,
-) -> ContextSet:
-    """Faces, and as many generic images: half dead leaves, half photographs."""
-    total = probe.identities * (probe.views + 1)
-    with reporter.task(f"render {probe.split} faces", total) as advance:
-        faces = probe.render(cache=cache, device=device, advance=advance)
-    leaves = dead_leaves(len(faces) // 2, size=probe.size, seed=seed)
-    photographs = photograph_crops(len(faces) - len(leaves), size=probe.size, seed=seed)
-    order = np.argsort(np.r_[np.arange(len(leaves)), np.arange(len(photographs))], kind="stable")
-    generic = np.concatenate([leaves, photographs])[order]
-    number = np.arange(len(generic))
-    frame = pd.DataFrame(
-        {
-            "sample": [f"generic-{seed}-{item:05d}" for item in number],
-            # pairs of one of each kind, so that both halves get both kinds
-            "identity": [f"generic-{seed}-pair{item:05d}" for item in number // 2],
-            "tone_level": "",
-        }
-    )
-    return ContextSet(
-        images=np.concatenate([faces.images, generic]),
-        labels=np.repeat([CONTEXTS.index("face"), CONTEXTS.index("generic")], len(faces)),
-        frame=pd.concat([faces.frame[list(frame)], frame], ignore_index=True),
     )
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
 from benchmark.assets import asset_folder
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, CnnPredictor, ContextNet
+from benchmark.contexts.evaluation import recall_table
+from benchmark.contexts.samples import ContextSet, generic_images
 from benchmark.contexts.training import (
-    ContextSet,
     ContextSettings,
     context_card,
     context_logits,
@@ -24,6 +26,7 @@ from benchmark.contexts.training import (
     save_context_net,
     train_context_predictor,
 )
+from benchmark.data.degradations import STRATA
 from benchmark.errors import WeightsError
 from benchmark.probes.faces import FaceProbe
 
@@ -133,6 +136,7 @@ def test_temperature_recovers_what_was_planted() -> None:
     target = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
     assert fit_temperature(honest * 3, target) == pytest.approx(3.0, rel=0.05)
     fitted = fit_temperature(honest * 3, target)
+    assert fit_temperature(honest / 3, target) == pytest.approx(1.0, abs=1e-3)  # never sharpens
     losses = [
         float(functional.cross_entropy(honest * 3 / t, target))
         for t in (0.8 * fitted, fitted, 1.2 * fitted)
@@ -157,6 +161,25 @@ def test_altered_weights_are_refused(trained: Path, tmp_path: Path) -> None:
         CnnPredictor(tmp_path)
 
 
+def test_generic_images_are_of_every_kind_and_repeat() -> None:
+    faces = discs_and_noise(4).images
+    first, second = (generic_images(10, faces, split="a", seed=5) for _ in "ab")
+    assert first.shape == (10, 40, 40, 3)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, generic_images(10, faces, split="b", seed=5))
+    # magnified dead leaves are smoother than dead leaves
+    rough = np.abs(np.diff(first.astype(float), axis=2)).mean((1, 2, 3))
+    assert rough[1::4].mean() < rough[0::4].mean()
+
+
+def test_a_scrambled_face_keeps_its_colours_and_loses_its_arrangement() -> None:
+    tiles = np.arange(144, dtype=np.uint8).reshape(12, 12)
+    face = np.repeat(tiles[..., None], 3, 2)
+    for scrambled in generic_images(40, face[None], split="a", seed=0)[3::4]:
+        assert np.array_equal(np.sort(scrambled.ravel()), np.sort(face.ravel()))
+        assert (scrambled != face).all()
+
+
 @pytest.mark.slow
 def test_the_whole_command_on_a_few_people(tmp_path: Path) -> None:
     settings = ContextSettings(
@@ -173,6 +196,24 @@ def test_the_whole_command_on_a_few_people(tmp_path: Path) -> None:
     assert CnnPredictor(tmp_path).predict(torch.rand(2, 3, 64, 64)).shape == (2, len(CONTEXTS))
     again = train_context_predictor(tmp_path / "again", settings=settings)
     assert again == record
+
+
+@pytest.mark.skipif(
+    not (asset_folder() / f"{ASSET}.json").is_file(), reason="the asset is not trained yet"
+)
+def test_real_faces_keep_their_context_in_the_dark_whoever_they_are(shared_data: Path) -> None:
+    folder = shared_data / "faces" / "london"
+    people = pd.read_csv(folder / "metadata.csv").iloc[::2]
+    small = [Image.open(folder / name).resize((128, 128)) for name in people["file_name"]]
+    dark = [
+        STRATA["dark"].apply(np.asarray(image), stream=name, seed=0)
+        for image, name in zip(small, people["file_name"], strict=True)
+    ]
+    batch = torch.from_numpy(np.stack(dark)).permute(0, 3, 1, 2).float() / 255
+    vectors = CnnPredictor().predict(batch).numpy()
+    labels = np.full(len(people), FACE)
+    table = recall_table(vectors, labels, people, context="face", by=("ethnicity",))
+    assert table["recall"].min() > 0.9
 
 
 @pytest.mark.skipif(
