@@ -1,160 +1,123 @@
-"""Dead leaves: occluding discs with power-law radii, the simplest images that look natural.
+"""Dead leaves: occluding discs with power-law sizes, images of nothing with natural statistics.
 
-Discs of radius r with density r^-3 between two bounds cover the plane, nearer ones hiding those
-behind; such images share with photographs their edges, occlusion, approximate scale invariance and
-a power spectrum that falls about as f^-2 (Lee, Mumford & Huang 2001, "Occlusion models for natural
-images"). Colours are drawn in a decorrelated space (Ruderman et al. 1998), where brightness varies
-several times more than the two opponent channels, around a palette of each image's own.
+Discs of radius r with density proportional to r^-3 fall on each other until the plane is covered.
+The result is nearly scale-invariant like photographs, with edges, occlusion and a power spectrum
+that falls as about 1/f^2 (Lee, Mumford & Huang, IJCV 2001; Baradad et al., NeurIPS 2021). Colours
+are drawn in the decorrelated log-cone space of Ruderman, Cronin & Chiao (JOSA A 1998), around a
+palette of each image's own, and every disc is shaded and textured a little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from scipy.ndimage import convolve1d
 
 from benchmark.data.degradations import noise_generator
-from benchmark.errors import DataError
-from benchmark.files import content_key
-from benchmark.probes.cache import cached_arrays
-from benchmark.probes.threads import map_parallel
+from benchmark.imaging.colour import to_srgb
 
-# Ruderman's l, alpha, beta axes as columns, taken of log R, G, B instead of log L, M, S
-_AXES = np.array(
-    [[3**-0.5, 6**-0.5, 2**-0.5], [3**-0.5, 6**-0.5, -(2**-0.5)], [3**-0.5, -2 * 6**-0.5, 0.0]]
+#: Radii as shares of the image's side.
+_SMALLEST, _LARGEST = 1 / 64, 1 / 2
+#: Discs that fall on the plane around an image, enough to cover all but a few pixels of it.
+_DISCS = 6_000
+#: Spread of a disc's and of an image's colour along l (lightness), alpha and beta, natural logs.
+_DISC_SPREAD = (0.75, 0.10, 0.025)
+_IMAGE_SPREAD = (0.30, 0.08, 0.02)
+_MEAN_LIGHT = 0.18
+
+# cone responses to linear sRGB (Reinhard et al. 2001)
+_LMS_TO_RGB = np.array(
+    [[4.4679, -3.5873, 0.1193], [-1.2186, 2.3809, -0.1624], [0.0497, -0.2439, 1.2045]]
 )
-_SPREAD = np.array([0.95, 0.22, 0.12])
-_CHUNK = 64
+# l = (L+M+S)/sqrt 3, alpha = (L+M-2S)/sqrt 6, beta = (L-M)/sqrt 2 of the logarithms
+_OPPONENT = np.array(
+    [[3**-0.5, 3**-0.5, 3**-0.5], [6**-0.5, 6**-0.5, -2 * 6**-0.5], [2**-0.5, -(2**-0.5), 0]]
+)
 
 
-@dataclass(frozen=True)
-class DeadLeaves:
-    """A set of dead-leaves images; equal parameters give equal images.
+def dead_leaves(
+    count: int, *, size: int = 128, split: str = "train", seed: int = 0
+) -> NDArray[np.uint8]:
+    """Images that show nothing in particular; image i depends on seed, split and i alone.
 
-    Attributes:
-        count: number of images.
+    Args:
+        count: how many.
         size: pixels per side.
         split: name of the set; different names give different images.
         seed: of the set.
-        smallest, largest: radii of the discs as shares of the side.
-        texture: strength of the noise inside the discs, 0 for flat discs.
+
+    Returns:
+        ``[count, size, size, 3]`` uint8 sRGB.
     """
-
-    count: int
-    size: int = 128
-    split: str = "train"
-    seed: int = 0
-    smallest: float = 1 / 128
-    largest: float = 0.6
-    texture: float = 0.10
-
-    def __post_init__(self) -> None:
-        if not (self.count >= 1 and self.size >= 8 and 0 < self.smallest < self.largest):
-            raise DataError(
-                "dead leaves need count >= 1, size >= 8 and 0 < smallest < largest; they have "
-                f"count={self.count}, size={self.size}, {self.smallest} and {self.largest}"
-            )
-
-    @property
-    def key(self) -> str:
-        """Content key of the images."""
-        return content_key("deadleaves", 1, asdict(self))
-
-    def render(
-        self, *, cache: Path | None = None, advance: Callable[[int], None] | None = None
-    ) -> NDArray[np.uint8]:
-        """The images, ``[count, size, size, 3]`` uint8 sRGB."""
-
-        def make() -> dict[str, NDArray[np.uint8]]:
-            images = np.empty((self.count, self.size, self.size, 3), np.uint8)
-            for index, image in enumerate(map_parallel(self._paint, range(self.count))):
-                images[index] = image
-                if advance is not None:
-                    advance(1)
-            return {"images": images}
-
-        images: NDArray[np.uint8] = cached_arrays(cache, f"deadleaves-{self.key}", make)["images"]
-        return images
-
-    def _paint(self, index: int) -> NDArray[np.uint8]:
-        """One image at twice its size, averaged down: edges come out antialiased."""
-        rng = noise_generator(f"deadleaves/{self.split}/{index}", seed=self.seed)
-        side = 2 * self.size
-        visible, order = _nearest_disc(rng, side, self.smallest, self.largest)
-        colours = torch.from_numpy(_palette(rng, order)).float()
-        image = colours[visible].view(side, side, 3)
-        if self.texture:
-            grain = torch.from_numpy(_grain(rng, side)).float()
-            # every disc shows another part of the grain, more or less strongly
-            shift = torch.from_numpy(rng.integers(0, side * side, order))[visible]
-            strength = torch.from_numpy(rng.random(order)).float()[visible]
-            places = (torch.arange(side * side) + shift) % (side * side)
-            image = image * (1 + self.texture * strength * grain[places]).view(side, side, 1)
-        image = image.view(self.size, 2, self.size, 2, 3).mean((1, 3)).clamp(0, 1)
-        # the palette is drawn in linear light; a square root is close to sRGB and plenty here
-        return (image.sqrt() * 255).round().to(torch.uint8).numpy()
+    images = np.empty((count, size, size, 3), np.uint8)
+    for index in range(count):
+        images[index] = _paint(noise_generator(f"deadleaves/{split}/{index}", seed=seed), size)
+    return images
 
 
-@torch.no_grad()
-def dead_leaves(
-    count: int,
-    *,
-    size: int = 128,
-    split: str = "train",
-    seed: int = 0,
-    cache: Path | None = None,
-) -> NDArray[np.uint8]:
-    """``count`` dead-leaves images with the usual statistics, ``[count, size, size, 3]`` uint8."""
-    return DeadLeaves(count=count, size=size, split=split, seed=seed).render(cache=cache)
+def _paint(rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
+    leaf, centre, radius = _cover(rng, size)
+    used, leaf = np.unique(leaf, return_inverse=True)
+    leaf = leaf.reshape(size, size)
+    # a soft light across each disc, and grain of its own strength
+    y, x = np.mgrid[:size, :size]
+    slope = rng.normal(0, 0.25, (len(used), 2))[leaf]
+    offset = np.stack([x, y], -1) - centre[used][leaf]
+    shading = (slope * offset).sum(-1) / radius[used][leaf]
+    grain = rng.gamma(1.5, 0.04, len(used))[leaf] * rng.standard_normal(leaf.shape)
+    light = _log_cones(rng, len(used))[leaf] + (shading + grain)[..., None]
+    linear = np.exp(light) @ _LMS_TO_RGB.T
+    for axis in (0, 1):  # a lens: edges in photographs are never a single pixel sharp
+        linear = convolve1d(linear, [0.1, 0.8, 0.1], axis=axis, mode="nearest")
+    encoded = to_srgb(torch.from_numpy(linear).clamp(0, 1))
+    return (encoded * 255).round().to(torch.uint8).numpy()
 
 
-def _nearest_disc(
-    rng: np.random.Generator, side: int, smallest: float, largest: float
-) -> tuple[Tensor, int]:
-    """The index of the disc seen at each pixel, and how many discs were thrown.
+def _cover(
+    rng: np.random.Generator, size: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """The disc on top at every pixel ``[S, S]``, centres ``[D, 2]`` and radii ``[D]``.
 
-    Discs are thrown front to back, so that a pixel takes the first disc that covers it; chunks of
-    discs are tested against the pixels that are still bare, all at once.
+    Discs are numbered from the front, so the one on top is the smallest number that covers a
+    pixel. Each octave of radii is rasterised at once in windows that just hold its discs.
     """
-    steps = (torch.arange(side, dtype=torch.float32) + 0.5) / side
-    y, x = torch.meshgrid(steps, steps, indexing="ij")
-    bare, x, y = torch.arange(side * side), x.flatten(), y.flatten()
-    visible = torch.zeros(side * side, dtype=torch.long)
-    thrown = 0
-    while len(bare):
-        # inverse of the distribution function of r^-3 between the bounds
-        unit = rng.random(_CHUNK)
-        radius = (smallest**-2 - unit * (smallest**-2 - largest**-2)) ** -0.5
-        # centres may lie outside by the largest radius, so that the border is like the middle
-        centre = rng.uniform(-largest, 1 + largest, (2, _CHUNK))
-        r, cx, cy = (torch.from_numpy(v).float() for v in (radius, *centre))
-        covered = (x[:, None] - cx) ** 2 + (y[:, None] - cy) ** 2 < r**2
-        hit, first = covered.max(1)
-        visible[bare[hit]] = first[hit] + thrown
-        bare, x, y = bare[~hit], x[~hit], y[~hit]
-        thrown += _CHUNK
-    return visible, thrown
+    low, high = _SMALLEST * size, _LARGEST * size
+    # density r^-3: the inverse square of r is uniform
+    radius = rng.uniform(high**-2, low**-2, _DISCS) ** -0.5
+    # centres lie up to the largest radius outside, so that the border is like the middle
+    centre = rng.uniform(-high, size - 1 + high, (_DISCS, 2))
+    near = ((centre > -radius[:, None]) & (centre < size - 1 + radius[:, None])).all(1)
+    radius, centre = radius[near], centre[near]
+    behind = len(radius)  # one last leaf behind all others, for the few pixels left bare
+    top = np.full(size * size, behind)
+    octave = np.floor(np.log2(radius / low)).astype(int)
+    for step in np.unique(octave):
+        discs = np.flatnonzero(octave == step)
+        pixel, disc = _rasterised(centre[discs], radius[discs], size)
+        np.minimum.at(top, pixel, discs[disc])
+    centre = np.concatenate([centre, np.full((1, 2), size / 2)])
+    return top.reshape(size, size), centre, np.append(radius, float(size))
 
 
-def _palette(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Linear colours of ``count`` discs around a mean of the image's own, ``[count, 3]``."""
-    mean = np.log(0.20) * 3**0.5 * np.array([1.0, 0, 0]) + rng.standard_normal(3) * _SPREAD * 0.6
-    colours = mean + rng.standard_normal((count, 3)) * _SPREAD
-    result: NDArray[np.float64] = np.exp(colours @ _AXES.T).clip(0, 1)
-    return result
+def _rasterised(
+    centre: NDArray[np.float64], radius: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels inside discs of about one size: flat pixel numbers and the disc of each."""
+    reach = int(np.ceil(radius.max()))
+    window = np.arange(-reach, reach + 1)
+    corner = np.round(centre).astype(int)
+    x, y = corner[:, 0, None] + window, corner[:, 1, None] + window
+    square = (x - centre[:, 0, None])[:, None, :] ** 2 + (y - centre[:, 1, None])[:, :, None] ** 2
+    inside = square < (radius**2)[:, None, None]
+    inside &= ((x >= 0) & (x < size))[:, None, :] & ((y >= 0) & (y < size))[:, :, None]
+    disc, row, column = np.nonzero(inside)
+    return y[disc, row] * size + x[disc, column], disc
 
 
-def _grain(rng: np.random.Generator, side: int) -> NDArray[np.float64]:
-    """Noise with a power spectrum of f^-2 above a few cycles, unit variance, flattened."""
-    frequency = np.fft.fftfreq(side) * side
-    radius = np.hypot(frequency[:, None], frequency[None, :])
-    spectrum = np.fft.fft2(rng.standard_normal((side, side))) / np.maximum(radius, 6)
-    spectrum[0, 0] = 0
-    grain = np.fft.ifft2(spectrum).real.ravel()
-    result: NDArray[np.float64] = grain / grain.std()
+def _log_cones(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Log cone responses of the discs of one image, ``[count, 3]``."""
+    opponent = rng.normal(0, _IMAGE_SPREAD) + rng.normal(0, _DISC_SPREAD, (count, 3))
+    white = np.log(np.linalg.inv(_LMS_TO_RGB) @ np.ones(3))
+    result: NDArray[np.float64] = np.log(_MEAN_LIGHT) + white + opponent @ _OPPONENT
     return result

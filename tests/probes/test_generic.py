@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmark.errors import DataError
 from benchmark.probes import photographs
 from benchmark.probes.deadleaves import dead_leaves
-from benchmark.probes.photographs import PHOTOGRAPHS, photograph_crops
+from benchmark.probes.photographs import NAMES, load_photographs, photograph_crops
 
 
 def spectral_slope(images: NDArray[np.uint8]) -> float:
@@ -54,16 +54,18 @@ def test_an_image_depends_on_its_number_alone(make: Callable[..., NDArray[np.uin
     few, many = make(2, size=32, seed=5), make(6, size=32, seed=5)
     np.testing.assert_array_equal(few, many[:2])
     assert not np.array_equal(make(2, size=32, seed=6), few)
-    assert make(0, size=32, seed=5).shape == (0, 32, 32, 3)
+    assert not np.array_equal(make(2, size=32, seed=5, split="other"), few)
+    assert make(0, size=32).shape == (0, 32, 32, 3)
 
 
 def test_crops_are_of_all_photographs_and_differ() -> None:
-    crops = photograph_crops(len(PHOTOGRAPHS) * 2, size=48, seed=0)
+    assert set(load_photographs()) == set(NAMES)
+    crops = photograph_crops(len(NAMES) * 2, size=48)
     assert len({crop.tobytes() for crop in crops}) == len(crops)
     assert crops.std((1, 2, 3)).min() > 5
 
 
-def test_a_missing_photograph_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photographs, "PHOTOGRAPHS", ("no-such.png",))
+def test_missing_photographs_are_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photographs, "NAMES", ("no-such.png",))
     with pytest.raises(DataError, match="reinstall"):
-        photograph_crops(1, seed=0)
+        photograph_crops(1)
