@@ -153,7 +153,7 @@ def _bumps(t: Traits, action: Floats) -> list[Primitive]:
         (0.05, mouth_y + 0.5 * t.upper_lip, 0.80, width * 0.55, t.upper_lip * 0.75, 0.3, 0, 0.026),
         (0, mouth_y - 0.5 * t.lower_lip - drop, 0.80, width * 0.6, t.lower_lip * 0.7, 0.3, 0, 0.04),
         (0, mouth_y - 0.5 * drop, 0.80, width, 0.012 + 0.45 * drop, 0.3, 0, -0.022 - 0.5 * drop),
-        (width, mouth_y + 0.04 * smile, 0.68, 0.035, 0.040, 0.25, 0, -0.022 - 0.02 * smile),
+        (width, mouth_y + 0.04 * smile, 0.68, 0.035, 0.040, 0.25, 0, -0.018 - 0.010 * smile),
         (0, mouth_y - t.lower_lip - 0.085 - drop, 0.75, 0.15, 0.035, 0.3, 0, -0.028),
         (t.head_width + 0.05, -0.08, 0.08, 0.06, t.ear_size * 0.55, 0.07, 0.1, -0.05),
         (0.13, -1.24, 0.22, 0.05, 0.30, 0.20, -0.5, 0.020),

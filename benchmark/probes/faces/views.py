@@ -15,8 +15,8 @@ ILLUMINATIONS = ("even", "left", "right", "above", "hard")
 BACKGROUNDS = ("wall", "room", "outdoors", "studio")
 
 # degrees: mean yaw and pitch of each pose category; a view scatters around them
-_POSE_CENTRES = np.array([[0, 0], [-19, 0], [19, 0], [0, 9], [0, -7]], dtype=np.float32)
-_POSE_SCATTER = np.array([[5, 3], [6, 4], [6, 4], [7, 2.5], [7, 2.5]], dtype=np.float32)
+_POSE_CENTRES = np.array([[0, 0], [-17, 0], [17, 0], [0, 8], [0, -7]], dtype=np.float32)
+_POSE_SCATTER = np.array([[5, 3], [5, 3], [5, 3], [6, 2.5], [6, 2.5]], dtype=np.float32)
 # smile, jaw opening, brow lowering in [0, 1]
 _EXPRESSION_CENTRES = np.array(
     [[0.05, 0.0, 0.0], [0.85, 0.12, 0.0], [0.15, 0.6, -0.3], [-0.35, 0.0, 0.5]], dtype=np.float32
@@ -126,7 +126,7 @@ def join(parts: list[Views]) -> Views:
 
 def _balanced(rng: np.random.Generator, count: int, levels: int) -> NDArray[np.int64]:
     """Each level equally often, up to the remainder, in random order."""
-    rounds = -(-count // levels)
+    rounds = max(-(-count // levels), 1)
     return np.concatenate([rng.permutation(levels) for _ in range(rounds)])[:count].astype(np.int64)
 
 
