@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 from benchmark.errors import EquiluxError
 
@@ -15,8 +16,6 @@ def main() -> None:
     # nothing may wait for a network: data and weights are fetched by explicit commands only
     for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
         os.environ.setdefault(variable, "1")
-    import click
-
     from benchmark.cli.app import app
 
     try:
@@ -24,10 +23,19 @@ def main() -> None:
     except EquiluxError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except KeyboardInterrupt:
+        _interrupted()
+    except Exception as error:
+        # typer brings a click of its own in some releases, so its errors are known by their form
+        if type(error).__name__ == "Abort":
+            _interrupted()
+        if not hasattr(error, "show") or not hasattr(error, "exit_code"):
+            raise
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("\ninterrupted; the same command goes on where this one stopped\n")
-        sys.exit(_INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted() -> NoReturn:
+    sys.stderr.write("\ninterrupted; the same command goes on where this one stopped\n")
+    sys.exit(_INTERRUPTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmark.runner.plan import DATA_SEED, Plan
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
 
+_NON_COMMERCIAL = re.compile(r"(?i)\bnc\b|noncommercial|non-commercial")
 _LIBRARIES = (
     *("torch", "numpy", "pandas", "scipy", "scikit-image", "datasets", "fairlearn", "pyiqa"),
     *("lpips", "deepface", "dlib-bin"),
@@ -55,7 +57,7 @@ def make_manifest(
         "seeds": sorted({run.seed for run in request.systems if run.arm}),
         "created_with": _versions(),
         "phases": [asdict(phase) | {"seconds": round(phase.seconds, 2)} for phase in phases],
-        "systems": _systems(request, plan, store, folder),
+        "systems": _systems(request, folder),
         "metrics": [_metric(request, plan, name) for name in request.metrics],
         "axes": [
             {"name": a.name, "role": a.role, "levels": _levels(samples, a.name, a.levels)}
@@ -98,7 +100,7 @@ def _headline(request: Request) -> dict[str, str]:
     return {role: name if name in request.metrics else first for role, name in wanted.items()}
 
 
-def _systems(request: Request, plan: Plan, store: Store, folder: Path) -> list[dict[str, Any]]:
+def _systems(request: Request, folder: Path) -> list[dict[str, Any]]:
     timings = pd.read_parquet(folder / "timings.parquet")
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for run in request.systems:
@@ -111,25 +113,22 @@ def _systems(request: Request, plan: Plan, store: Store, folder: Path) -> list[d
                 "arm": run.arm,
                 "label": f"{run.system} {run.arm}".strip(),
                 "latency_ms": round(latency, 3) if np.isfinite(latency) else None,
-                **_description(run, plan, store),
+                **_description(run),
             },
         )
     return list(rows.values())
 
 
-def _description(run: SystemRun, plan: Plan, store: Store) -> dict[str, Any]:
+def _description(run: SystemRun) -> dict[str, Any]:
     if run.arm:
         from benchmark.enhancers.hosts import HOSTS
 
-        folder = store.find("train", plan.trainings[run].key)
-        assert folder is not None, "trained in this run"
-        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        host = HOSTS.entry(run.enhancer)
+        host = HOSTS.get(run.enhancer)
         return {
             "kind": "trained",
-            "parameters": int(record["parameters"]),
-            "licence": str(host.meta.get("licence", "Apache-2.0")),
-            "note": host.summary,
+            "parameters": host.parameters,
+            "licence": host.licence,
+            "note": HOSTS.entry(run.enhancer).summary,
         }
     entry = ENHANCERS.entry(run.enhancer)
     reference = run.enhancer in {"input", "oracle"}
@@ -193,6 +192,6 @@ def _licences(request: Request, plan: Plan) -> list[dict[str, str]]:
     specs: list[MetricSpec] = list(plan.scorers.metrics.values())
     for licence in sorted({s.licence for s in specs}):
         names = ", ".join(s.name for s in specs if s.licence == licence)
-        note = "non-commercial use only" if "NC" in licence or "PolyForm" in licence else ""
+        note = "non-commercial use only" if _NON_COMMERCIAL.search(licence) else ""
         rows.append({"name": names, "kind": "metric", "licence": licence, "note": note})
     return rows
