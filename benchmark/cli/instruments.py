@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from benchmark.cli.output import print_json, print_table
+from benchmark.cli.run import Devices, torch_device
 
 app = typer.Typer(help="Small networks that the suite trains for itself.", no_args_is_help=True)
 
 
-@app.command()
-def show(name: str = typer.Argument("", help="Empty: all of them.")) -> None:
-    """Print training records and cards."""
-    from benchmark.assets import asset_names, load_record
-    from benchmark.cli.output import print_json
+class Instruments(StrEnum):
+    """Which there are."""
 
-    print_json([load_record(n).model_dump() for n in ([name] if name else asset_names())])
+    FACE_EMBEDDER = "face-embedder"
+    CONTEXT_CNN = "context-cnn"
+
+
+@app.command()
+def show(
+    name: Annotated[Instruments | None, typer.Argument(help="Without: all of them.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Print how an instrument was trained and how good it is, per group."""
+    from benchmark.assets import asset_names, load_record
+
+    records = [load_record(n) for n in ([name.value] if name else asset_names())]
+    if as_json or name:
+        print_json([record.model_dump() for record in records])
+    else:
+        rows = [[r.name, f"{r.parameters:,}", r.licence, r.summary] for r in records]
+        print_table(["name", "parameters", "licence", "what it is"], rows)
+
+
+@app.command()
+def train(
+    name: Annotated[Instruments, typer.Argument()],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for weights and record; default: the package's.")
+    ] = None,
+    device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
+        Devices.AUTO
+    ),
+) -> None:
+    """Train an instrument again from its seeds; minutes on two cores."""
+    from benchmark.contexts.training import train_context_predictor
+    from benchmark.judges.embedder_training import train_embedder
+
+    function = train_embedder if name is Instruments.FACE_EMBEDDER else train_context_predictor
+    record = function(out, device=torch_device(device))
+    typer.echo(f"{record.name}: sha256 {record.sha256}")

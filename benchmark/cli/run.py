@@ -26,7 +26,7 @@ class Devices(StrEnum):
     CUDA = "cuda"
 
 
-def run(
+def run(  # noqa: PLR0917 - options are given by name
     task: Annotated[str, typer.Option(help="Name of a task, or path of a task.yaml.")],
     profile: Annotated[
         Profiles, typer.Option(help="smoke: under a minute; quick: minutes; full: for a GPU.")
@@ -69,7 +69,7 @@ def run(
     request = resolve(
         find_task(task),
         profile=cast(ProfileName, profile.value),
-        device=_device(device),
+        device=torch_device(device),
         data=data,
         mapping=mapping,
         systems=tuple(system or ()),
@@ -98,7 +98,12 @@ def report(
     print_summary(folder, Console())
 
 
-def _device(wanted: Devices) -> str:
+def torch_device(wanted: Devices) -> str:
+    """``cpu`` or ``cuda``.
+
+    Raises:
+        EquiluxError: if CUDA is demanded and torch finds none.
+    """
     import torch
 
     from benchmark.errors import EquiluxError

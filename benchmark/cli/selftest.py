@@ -20,7 +20,7 @@ def selftest(
     tables: Annotated[int, typer.Option(help="Simulated tables without a difference.")] = 4000,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
-    """Simulate tables in which no group differs; exit 1 if the engine errs more than it promises."""
+    """Simulate tables in which no group differs; exit 1 if a promise is broken."""
     from benchmark.fairness.selftest import LARGEST_TYPE_I, SMALLEST_COVERAGE
     from benchmark.fairness.selftest import selftest as simulate
 

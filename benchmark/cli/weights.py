@@ -35,8 +35,13 @@ def _show(as_json: bool) -> bool:
         )
     else:
         rows = [
-            [s.weight.name, s.state, f"{s.weight.size / 1e6:.1f} MB", s.weight.licence]
-            + [s.weight.used_for]
+            [
+                s.weight.name,
+                s.state,
+                f"{s.weight.size / 1e6:.1f} MB" if s.weight.size else "?",
+                s.weight.licence,
+                s.weight.used_for,
+            ]
             for s in found
         ]
         print_table(["name", "state", "size", "licence", "used for"], rows)

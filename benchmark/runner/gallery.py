@@ -33,7 +33,8 @@ def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> N
         evalset = EvalSet.load(_entry(store, plan.data))
         for run in _one_seed_each(request.systems):
             images = np.load(_entry(store, plan.enhancements[run]) / "images.npy")
-            entries += _system(request, evalset, samples, run, metric, direction, images, folder)
+            worst = _worst_rows(samples, run, request.headline_axis, metric, direction)
+            entries += [_case(run, row, metric, evalset, images, folder) for row in worst]
     write_json(folder / "gallery" / "index.json", entries)
 
 
@@ -50,43 +51,49 @@ def _one_seed_each(systems: tuple[SystemRun, ...]) -> list[SystemRun]:
     return list(first.values())
 
 
-def _system(
-    request: Request,
-    evalset: EvalSet,
-    samples: pd.DataFrame,
-    run: SystemRun,
-    metric: str,
-    direction: int,
-    images: NDArray[np.uint8],
-    folder: Path,
+def _worst_rows(
+    samples: pd.DataFrame, run: SystemRun, axis: str, metric: str, direction: int
 ) -> list[dict[str, Any]]:
+    """The worst row of every group of one system: its number in the dataset, group and value."""
     chosen = (samples["system"] == run.system) & (samples["arm"] == run.arm)
     rows = samples[chosen & (samples["seed"] == run.seed)].reset_index(drop=True)
-    axis = request.headline_axis
-    entries = []
+    found = []
     for group, members in rows.groupby(axis, sort=True):
         values = members[metric].dropna()
-        if values.empty:
-            continue
-        row = int((values * direction).sort_values(kind="stable").index[0])
-        label = f"{run.system}-{run.arm}" if run.arm else run.system
-        stem = f"{label}-{group}".replace("/", "-")
-        entries.append(
-            {
-                "system": run.system,
-                "arm": run.arm,
-                "seed": run.seed,
-                "axis": axis,
-                "group": group,
-                "sample": rows.loc[row, "sample"],
-                "metric": metric,
-                "value": float(values.loc[row]),
-                "input": _picture(folder, f"{stem}-input", evalset.inputs[row]),
-                "output": _picture(folder, f"{stem}-output", images[row]),
-                "reference": _picture(folder, f"{stem}-reference", evalset.references[row]),
-            }
-        )
-    return entries
+        if not values.empty:
+            row = int((values * direction).sort_values(kind="stable").index[0])
+            sample = rows.loc[row, "sample"]
+            found.append(
+                {"row": row, "axis": axis, "group": group, "sample": sample}
+                | {"value": float(values.loc[row])}
+            )
+    return found
+
+
+def _case(
+    run: SystemRun,
+    worst: dict[str, Any],
+    metric: str,
+    evalset: EvalSet,
+    images: NDArray[np.uint8],
+    folder: Path,
+) -> dict[str, Any]:
+    """One entry of the index, its pictures written."""
+    row = worst["row"]
+    stem = "-".join(part for part in (run.system, run.arm, str(worst["group"])) if part)
+    return {
+        "system": run.system,
+        "arm": run.arm,
+        "seed": run.seed,
+        "axis": worst["axis"],
+        "group": worst["group"],
+        "sample": worst["sample"],
+        "metric": metric,
+        "value": worst["value"],
+        "input": _picture(folder, f"{stem}-input", evalset.inputs[row]),
+        "output": _picture(folder, f"{stem}-output", images[row]),
+        "reference": _picture(folder, f"{stem}-reference", evalset.references[row]),
+    }
 
 
 def _picture(folder: Path, stem: str, pixels: NDArray[np.uint8]) -> str:
