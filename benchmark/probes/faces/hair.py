@@ -35,7 +35,7 @@ _STYLES = (
     _Style(share=0.08, shell=-0.30),  # bald
     _Style(share=0.12, shell=0.030),  # cropped
     _Style(share=0.22, shell=0.07, curl=0.2),  # short
-    _Style(share=0.12, shell=0.08, fringe=0.13),  # short with a fringe
+    _Style(share=0.12, shell=0.08, fringe=0.07),  # short with a fringe
     _Style(share=0.10, shell=0.16, curl=0.5),  # full
     _Style(share=0.08, shell=0.27, curl=1.0),  # afro
     _Style(share=0.12, shell=0.10, drape=0.95),  # bob
@@ -49,7 +49,7 @@ _COLOURS = np.array(
      [0.055, 0.027, 0.016], [0.080, 0.048, 0.027]],
     dtype=np.float32,
 )  # fmt: skip
-_GREY = np.array([0.12, 0.118, 0.116], dtype=np.float32)
+_GREY = np.array([0.095, 0.094, 0.092], dtype=np.float32)
 
 #: Facial hair: moustache, beard and stubble in [0, 1] of each kind and how often it is drawn.
 _FACIAL = (

@@ -85,7 +85,7 @@ class Traits:
     ear_out: Annotated[Floats, Span(-0.02, 0.10)]
     hair_style: Annotated[Floats, Span(0.0, 1.0)]
     hair_volume: Annotated[Floats, Span(0.7, 1.35)]
-    hairline: Annotated[Floats, Span(0.52, 0.76)]
+    hairline: Annotated[Floats, Span(0.60, 0.80)]
     hair_temple: Annotated[Floats, Span(0.70, 0.90)]
     hair_hue: Annotated[Floats, Span(0.0, 1.0)]
     hair_grey: Annotated[Floats, Span(0.0, 1.0)]

@@ -62,7 +62,7 @@ def _skin(points: Tensor, normals: Tensor, who: Subject) -> tuple[Coat, Tensor]:
     relief = torch.stack([lean, tilt, torch.zeros_like(x)], 1)
     normal = unit(normals + relief)
     brow_bone = bell(x / 0.35, (y - 0.45) / 0.25)
-    shine = 0.20 * t("gloss") * (1 + 0.6 * nose + 0.25 * brow_bone + 0.15 * grain.clamp(-1, 1))
+    shine = 0.17 * t("gloss") * (1 + 0.6 * nose + 0.25 * brow_bone + 0.15 * grain.clamp(-1, 1))
     coat = Coat(
         factor=factor,
         fixed=torch.zeros_like(factor),
@@ -112,7 +112,7 @@ def _hair(coat: Coat, points: Tensor, normals: Tensor, found: Layers, who: Subje
     strands, locks = noise[_CHANNEL["strands"]], noise[_CHANNEL["locks"]]
     curls = noise[_CHANNEL["grain"]] * who.curl
     # on skin the field of hair is the distance to it: the hairline thins out over that distance
-    ragged = 0.012 * strands + 0.008 * locks
+    ragged = (0.012 * strands + 0.008 * locks).clamp(-0.014, 0.03)
     alpha = edge(found.skin - found.hair + 0.012 + ragged, 0.030)
     value = (1 + 0.22 * strands + 0.20 * locks + 0.15 * curls).clamp(0.25, 2.0)
     colour = who.hair[..., None] * value[:, None]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 #: Raised whenever the same parameters would give other pixels.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 
 Advance = Callable[[int], None]
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from benchmark.imaging.colour import to_srgb
 from benchmark.probes.faces.anatomy import Anatomy, build_anatomy
 from benchmark.probes.faces.background import backgrounds
+from benchmark.probes.faces.coat import rgb
 from benchmark.probes.faces.hair import build_hair
 from benchmark.probes.faces.identity import Traits
 from benchmark.probes.faces.lighting import gloss, irradiance, visibility
@@ -18,6 +19,10 @@ from benchmark.probes.faces.paint import paint
 from benchmark.probes.faces.subject import build_subject
 from benchmark.probes.faces.tracing import FRAME, Camera, build_camera, surface_depth, trace
 from benchmark.probes.faces.views import Views
+
+
+# reflections are white at the surface; what scatters just below it on the way is a little warmer
+_SHEEN = (1.0, 0.94, 0.88)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def shoot(
     radiance = torch.cat(
         [
             coat.factor * light,
-            coat.fixed * light + shine[:, None],
+            coat.fixed * light + shine[:, None] * rgb(shine, *_SHEEN),
             coat.skin[:, None],
             torch.ones_like(shine)[:, None],
         ],

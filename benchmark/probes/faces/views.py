@@ -15,7 +15,7 @@ ILLUMINATIONS = ("even", "left", "right", "above", "hard")
 BACKGROUNDS = ("wall", "room", "outdoors", "studio")
 
 # degrees: mean yaw and pitch of each pose category; a view scatters around them
-_POSE_CENTRES = np.array([[0, 0], [-17, 0], [17, 0], [0, 8], [0, -7]], dtype=np.float32)
+_POSE_CENTRES = np.array([[0, 0], [-16, 0], [16, 0], [0, 8], [0, -7]], dtype=np.float32)
 _POSE_SCATTER = np.array([[5, 3], [5, 3], [5, 3], [6, 2.5], [6, 2.5]], dtype=np.float32)
 # smile, jaw opening, brow lowering in [0, 1]
 _EXPRESSION_CENTRES = np.array(
