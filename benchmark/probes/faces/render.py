@@ -20,7 +20,6 @@ from benchmark.probes.faces.subject import build_subject
 from benchmark.probes.faces.tracing import FRAME, Camera, build_camera, surface_depth, trace
 from benchmark.probes.faces.views import Views
 
-
 # reflections are white at the surface; what scatters just below it on the way is a little warmer
 _SHEEN = (1.0, 0.94, 0.88)
 

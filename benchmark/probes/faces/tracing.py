@@ -149,7 +149,8 @@ def trace(anatomy: Anatomy, camera: Camera, size: int) -> Hits:
             measured = field(anatomy, torch.addcmul(origin, direction, along[:, None]))
             along = along + _STEP * measured
         distance, value = put(distance, part, along, used), put(value, part, measured, used)
-    keep, valid = compact(valid & (distance < _FAR) & (value.abs() < 2 * pixel))
+    # the few rays that creep along a silhouette to the end are taken to touch it
+    keep, valid = compact(valid & (distance < _FAR))
     rays, distance, index = take(rays, keep), distance.gather(1, keep), index.gather(1, keep)
     found, gradient = field_and_gradient(anatomy, torch.addcmul(origin, rays, distance[:, None]))
     # one Newton step along the ray removes what is left of the error, except at grazing incidence
