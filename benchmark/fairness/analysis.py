@@ -63,7 +63,7 @@ def analyse(
     policy = policy or Policy()
     data = study(samples, metrics, axes)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in _COLUMNS}
-    for number, (layout, partition) in enumerate(data.layouts(axes)):
+    for number, (layout, partition) in enumerate(data.layouts(axes) if data.variants else ()):
         boot = Bootstrap(partition, seed, policy.bootstrap)
         for name, frame in _one_axis(data, layout, boot, policy):
             parts[name].append(frame.assign(_axis=number))

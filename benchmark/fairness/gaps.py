@@ -142,6 +142,8 @@ def conclude(gaps: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     A family is what one system is asked about one family of metrics on one kind of axis
     (sensitive, context, crossing): adding a system or looking at contexts costs nobody power.
     """
+    if gaps.empty:
+        return gaps
     gaps = gaps.copy()
     gaps["p_holm"], gaps["family_size"] = np.nan, 0
     for family in gaps.groupby(["_variant", "_family", "_role"]).groups.values():

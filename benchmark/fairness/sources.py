@@ -18,9 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from benchmark.fairness.resampling import Floats
+
+_SMALLEST_P = 1e-16
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Source:
 
 def margin(sources: tuple[Source, ...], alpha: float | Floats) -> Floats:
     """Half-length of the ``1 - alpha`` interval."""
-    squares = [(stats.t.isf(np.asarray(alpha) / 2, s.df) * s.se) ** 2 for s in sources]
+    squares = [(special.stdtrit(s.df, np.asarray(alpha) / 2) * s.se) ** 2 for s in sources]
     total: Floats = np.sqrt(np.sum(squares, axis=0))
     return total
 
@@ -44,8 +46,8 @@ def p_value(estimate: Floats, sources: tuple[Source, ...]) -> Floats:
     NaN where an error is unknown; an estimate without any error gives 0, or 1 if it is 0 itself.
     """
     total = np.sum([s.se for s in sources], axis=0)
-    low, high = np.full(estimate.shape, np.log(1e-300)), np.zeros(estimate.shape)
-    for _ in range(60):
+    low, high = np.full(estimate.shape, np.log(_SMALLEST_P)), np.zeros(estimate.shape)
+    for _ in range(50):
         middle = (low + high) / 2
         inside = margin(sources, np.exp(middle)) > np.abs(estimate)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)

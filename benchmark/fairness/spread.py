@@ -100,6 +100,7 @@ def spread(found: Estimates, policy: Policy) -> Spread:
         return np.where(there, x[at], np.nan)
 
     s2 = omnibus.visible_variance(m.mean, eligible, block)
+    s2 = np.where(s2 <= (ROUNDING * m.scale) ** 2, 0.0, s2)
     noise = omnibus.noise_variance(m.covariance(), eligible, block)
     resampled = omnibus.visible_variance(moved, eligible, block) - 2 * noise
     some = np.isfinite(s2)
