@@ -225,7 +225,10 @@ def save_context_net(
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
     fixed = asdict(settings)
-    data = {name: fixed.pop(name) for name in ("training_probe", "validation_probe")}
+    data: dict[str, Any] = {}
+    for name in ("training_probe", "validation_probe"):
+        # the key also changes with the renderer
+        data[name] = {**fixed.pop(name), "key": getattr(settings, name).key}
     data["generic"] = "dead leaves, their details, scikit-image's photographs, scrambled faces"
     return save_asset(
         network.state_dict(),

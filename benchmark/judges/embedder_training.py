@@ -242,7 +242,10 @@ def save_embedder(
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
     fixed = asdict(settings)
-    data = {name: fixed.pop(name) for name in ("training_probe", "validation_probe")}
+    data: dict[str, Any] = {}
+    for name in ("training_probe", "validation_probe"):
+        # the key also changes with the renderer
+        data[name] = {**fixed.pop(name), "key": getattr(settings, name).key}
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),
