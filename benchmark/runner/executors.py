@@ -63,7 +63,7 @@ def run_in_workers(
             ]
             for unit in ready[: 2 * count - len(running)]:
                 waiting.remove(unit)
-                running[pool.submit(_run, unit.to_json(), store.root)] = unit
+                running[pool.submit(_run, unit.to_json(), unit.key, store.root)] = unit
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 unit = running.pop(future)
@@ -114,7 +114,14 @@ def _die_with(parent: int, leave: Callable[[int], None] = os._exit) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _run(text: str, root: Path) -> Outcome:
+def _run(text: str, key: str, root: Path) -> Outcome:
     from benchmark.runner.stages import STAGES
 
-    return run_unit(Unit.from_json(text), Store(root), STAGES, Reporter.silent())
+    unit = Unit.from_json(text)
+    if unit.key != key:
+        raise EquiluxError(
+            "the source code changed while the run was going on",
+            where=unit.title,
+            mend="run the same command again; what the change does not concern is kept",
+        )
+    return run_unit(unit, Store(root), STAGES, Reporter.silent())

@@ -34,7 +34,10 @@ def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> N
         for run in _one_seed_each(request.systems):
             images = np.load(_entry(store, plan.enhancements[run]) / "images.npy")
             worst = _worst_rows(samples, run, request.headline_axis, metric, direction)
-            entries += [_case(run, row, metric, evalset, images, folder) for row in worst]
+            entries += [
+                _case(run, row, metric=metric, evalset=evalset, images=images, folder=folder)
+                for row in worst
+            ]
     write_json(folder / "gallery" / "index.json", entries)
 
 
@@ -73,6 +76,7 @@ def _worst_rows(
 def _case(
     run: SystemRun,
     worst: dict[str, Any],
+    *,
     metric: str,
     evalset: EvalSet,
     images: NDArray[np.uint8],
