@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -64,11 +64,10 @@ def run(  # noqa: PLR0917 - options are given by name
     from benchmark.runner.run import execute
     from benchmark.runner.store import Store
     from benchmark.spec.catalogue import find_task
-    from benchmark.spec.task import ProfileName
 
     request = resolve(
         find_task(task),
-        profile=cast(ProfileName, profile.value),
+        profile=profile.value,
         device=torch_device(device),
         data=data,
         mapping=mapping,

@@ -45,10 +45,11 @@ def folder_evalset(payload: Mapping[str, Any], folder: Path) -> EvalSet:
     from benchmark.judges.landmarks import locate_landmarks
 
     views = read_folder(folder, MappingSpec.model_validate(payload["mapping"]))
-    landmarks = locate_landmarks(views.images)
+    landmarks = locate_landmarks(list(views.images))
     landmarks[(views.frame["status"] != OK).to_numpy()] = np.nan
     located = Views(views.frame, views.images, landmarks)
-    return degraded(located, views.frame.groupby("cluster").cumcount().to_numpy(), payload)
+    numbers = views.frame.groupby("cluster").cumcount().to_numpy().astype(np.int64)
+    return degraded(located, numbers, payload)
 
 
 def degraded(views: Views, numbers: NDArray[np.int64], payload: Mapping[str, Any]) -> EvalSet:

@@ -64,11 +64,9 @@ def _read(path: Path, lines: dict[Path_, int]) -> Any:
         _refuse_aliases(path, text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
         raise SpecError(
             f"not valid YAML: {error.problem or error.context}",
-            where=f"{path}:{line}",
+            where=f"{path}:{_line(error.problem_mark or error.context_mark)}",
             mend="check indentation, quotes and colons near that line",
         ) from error
     except yaml.YAMLError as error:
@@ -83,9 +81,14 @@ def _refuse_aliases(path: Path, text: str) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise SpecError(
                 "anchors and aliases are not allowed",
-                where=f"{path}:{event.start_mark.line + 1}",
+                where=f"{path}:{_line(event.start_mark)}",
                 mend="write the value out where it is needed",
             )
+
+
+def _line(mark: Any) -> int:
+    """Line of a position in the text, counted from 1; some events have no position."""
+    return mark.line + 1 if mark is not None else 1
 
 
 def _build(path: Path, node: yaml.Node, at: Path_, lines: dict[Path_, int]) -> Any:
