@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -43,7 +44,7 @@ class FaceDetector:
     ) -> None:
         self.card: JudgeCard = JUDGES.get("dlib-hog")
         self.upsample, self.min_iou = upsample, min_iou
-        self.workers = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or cores()
         self._local = threading.local()
 
     def identity(self) -> dict[str, str]:
@@ -84,8 +85,12 @@ class FaceDetector:
         """All boxes (left, top, right, bottom) in every image, right and bottom exclusive."""
         if self.workers == 1 or len(images) == 1:
             return [self._one(image) for image in images]
-        with ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(self._one, images))
+        return list(self._pool.map(self._one, images))
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        # kept, because each thread reads a detector of its own, which takes as long as ten images
+        return ThreadPoolExecutor(self.workers, thread_name_prefix="dlib-hog")
 
     def _one(self, image: NDArray[np.uint8]) -> list[Box]:
         detector = self._detector()
@@ -99,6 +104,12 @@ class FaceDetector:
 
             self._local.detector = dlib.get_frontal_face_detector()
         return self._local.detector
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def expected_boxes(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

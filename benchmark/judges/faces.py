@@ -54,7 +54,10 @@ class FaceRecogniser:
         self.weights = require(self.card.weights[0])
         self.model = "Dlib" if judge == RECORD else deepface_name(judge)
         self.reference = DeepfaceModel(self.model, self.weights)
-        self.net = DlibFaceNet.load(self.weights.path).to(device) if judge == RECORD else None
+        self.net = DlibFaceNet.load(self.weights.path) if judge == RECORD else None
+        if self.net is not None:
+            # a third faster on CPUs, and no slower elsewhere
+            self.net.to(device).to(memory_format=torch.channels_last)
         self.size = CHIP_SIZE if self.net is not None else self.reference.side()
 
     def identity(self) -> dict[str, str]:
@@ -132,7 +135,8 @@ class FaceRecogniser:
         if self.net is None:
             return self._ask_deepface(chips)
         with full_precision():
-            descriptors: NDArray[np.float32] = self.net(chips).cpu().numpy()
+            found = self.net(chips.contiguous(memory_format=torch.channels_last))
+            descriptors: NDArray[np.float32] = found.cpu().numpy()
         return descriptors
 
     def _ask_deepface(self, chips: Tensor) -> NDArray[np.float32]:

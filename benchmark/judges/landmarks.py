@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.judges.detection import FaceDetector
+from benchmark.judges.detection import FaceDetector, cores
 from benchmark.weights import require
 
 # tried in turn until a face is found: (rotation in degrees, upsamplings)
@@ -39,7 +39,7 @@ def locate_landmarks(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]
     predictor = dlib.shape_predictor(str(require("dlib-landmarks-68").path))
     detectors = [FaceDetector(upsample=upsample, workers=1) for _, upsample in _ATTEMPTS]
     find = partial(_find, predictor=predictor, detectors=detectors)
-    with ThreadPoolExecutor(FaceDetector().workers) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         found = list(pool.map(find, images))
     return np.stack(found) if found else np.empty((0, 5, 2), np.float32)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import torch
 
 from benchmark.data.evalset import EvalSet
 from benchmark.errors import UnknownNameError
-from benchmark.metrics import SCORERS, make_scorer, plan_scorers
+from benchmark.metrics import SCORERS, Scorer, make_scorer, plan_scorers
 from benchmark.metrics.planning import metric_names, scorer_of
+from benchmark.registry import Entry
 
 
 def test_metrics_that_share_work_share_a_scorer() -> None:
@@ -86,3 +88,27 @@ def test_images_too_small_for_a_pyramid_are_unknown_not_fatal(evalset: EvalSet) 
     outputs = torch.from_numpy(evalset.inputs).permute(0, 3, 1, 2).float() / 255
     found = make_scorer("ms_ssim").score(outputs, np.arange(6), evalset, {})["ms_ssim"]
     assert np.isnan(found).all()
+
+
+def test_the_example_of_the_documentation_works(
+    evalset: EvalSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a plug-in: nothing but its class says which metrics it has."""
+    guide = Path(__file__).resolve().parents[2] / "docs" / "add-a-metric.md"
+    code = guide.read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    names: dict[str, type[Scorer]] = {}
+    exec(code, names)
+    SCORERS.names()
+    entry = Entry("sharpness", names["Sharpness"], "a plug-in", "my_package")
+    monkeypatch.setitem(SCORERS._entries, "sharpness", entry)
+
+    plan = plan_scorers(["sharpness_ratio"])
+    assert plan.metrics["sharpness_ratio"].ideal == 1
+    scorer = make_scorer(*plan.scorers)
+    state = scorer.prepare(evalset)
+    outputs = torch.from_numpy(evalset.references).permute(0, 3, 1, 2).float() / 255
+    found = scorer.score(outputs, np.arange(6), evalset, state)["sharpness_ratio"]
+    np.testing.assert_allclose(found, 1, rtol=1e-5)
+    blurred = torch.nn.functional.avg_pool2d(outputs, 3, 1, 1)
+    found = scorer.score(blurred, np.arange(6), evalset, state)["sharpness_ratio"]
+    assert (found < 0.8).all()
