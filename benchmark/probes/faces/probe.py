@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 #: Raised whenever the same parameters would give other pixels.
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 
 Advance = Callable[[int], None]
 
