@@ -51,7 +51,7 @@ for _card in (
             kind="recogniser",
             summary=f"deepface's recogniser {model} on its PyTorch backend",
             weights=(f"deepface-{model.lower()}",),
-            licence="LicenseRef-as-published-by-the-model-author",
+            licence="LicenseRef-see-publisher",
             source="serengil/deepface",
             caveats=("weights come without a published digest; training data varies by model",),
         )

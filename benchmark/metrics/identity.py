@@ -9,6 +9,7 @@ is not found is not verified either.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -27,7 +28,7 @@ from benchmark.weights.store import mending_command
 _FACE: frozenset[Need] = frozenset({"reference", "landmarks", "weights"})
 _GALLERY: frozenset[Need] = _FACE | {"gallery"}
 
-_SPECS = (
+_SPECS: tuple[MetricSpec, ...] = (
     MetricSpec(
         "id_cosine", "1", 1, "", (-1, 1), _FACE, "identity: cosine of output and clean reference"
     ),
@@ -98,10 +99,31 @@ _SPECS = (
 
 
 class Faces(Scorer):
-    """Identity and detection by the judges of record, dlib's recogniser and HOG detector."""
+    """Identity and detection by the judges of record, dlib's recogniser and HOG detector.
 
-    judge = RECORD
-    specs = _SPECS
+    Args:
+        device: where torch runs.
+        judge: another recogniser of ``list judges``: its metrics carry its name, as in
+            ``id_cosine:deepface-arcface``; detection is the same for all and is left out.
+    """
+
+    specs: tuple[MetricSpec, ...] = _SPECS
+
+    def __init__(self, *, device: str = "cpu", judge: str = RECORD) -> None:
+        super().__init__(device=device)
+        self.judge, self._suffix = judge, "" if judge == RECORD else f":{judge}"
+        if self._suffix:
+            card = JUDGES.get(judge)
+            self.specs = tuple(
+                replace(
+                    spec,
+                    name=spec.name + self._suffix,
+                    summary=f"{spec.summary} ({judge})",
+                    licence=card.licence,
+                )
+                for spec in _SPECS
+                if spec.name != "detected"
+            )
 
     def unavailable(self) -> Unavailable | None:
         """Unavailable without the recogniser's weights."""
@@ -155,8 +177,12 @@ class Faces(Scorer):
             if np.isfinite(tau)
             else f"unresolvable: only {impostors:.0f} clean impostor comparisons"
         )
-        judge = f"batched dlib network, within {deviation:.1e} of deepface on this dataset"
-        return {"tar": point, "id_cosine": judge}
+        judge = (
+            f"batched dlib network, within {deviation:.1e} of deepface on this dataset"
+            if self.judge == RECORD
+            else f"deepface itself, {self.judge}"
+        )
+        return {f"tar{self._suffix}": point, f"id_cosine{self._suffix}": judge}
 
     def score(
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
@@ -182,7 +208,7 @@ class Faces(Scorer):
         verified = verification.accepted(genuine, tau) * found
         input_genuine = verification.best(_products(before, shown, own.shape), own)
         input_verified = verification.accepted(input_genuine, tau) * input_found
-        return {
+        columns = {
             "id_cosine": similarity,
             "id_gain": similarity - cosine(before, reference),
             "id_switch": np.where(known, nearest > genuine, np.nan),
@@ -191,6 +217,7 @@ class Faces(Scorer):
             "fmr": verification.false_matches(scores, impostor, tau),
             "detected": found.astype(np.float64),
         }
+        return {spec.name: columns[spec.name.removesuffix(self._suffix)] for spec in self.specs}
 
     @cached_property
     def _recogniser(self) -> FaceRecogniser:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from benchmark.judges import JUDGES
 from benchmark.metrics.base import SCORERS, MetricSpec, Scorer, Unavailable
 from benchmark.registry import unknown_name
 
-_PYIQA = "pyiqa:"
+_PYIQA, _FACES = "pyiqa:", "faces:"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,12 @@ def plan_scorers(metrics: Iterable[str]) -> ScorerPlan:
 
 
 def make_scorer(name: str, device: str = "cpu") -> Scorer:
-    """The scorer called ``name``, or pyiqa's metric for ``pyiqa:NAME``.
+    """The scorer called ``name``.
+
+    Args:
+        name: in the registry, ``pyiqa:NAME`` for a metric of pyiqa, or ``faces:JUDGE`` for
+            identity by another recogniser than the judge of record.
+        device: where torch runs.
 
     Raises:
         UnknownNameError: with the nearest names, if there is none.
@@ -76,6 +82,10 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
         from benchmark.metrics.pyiqa_metrics import PyiqaMetric
 
         return PyiqaMetric(name.removeprefix(_PYIQA), device=device)
+    if name.startswith(_FACES):
+        from benchmark.metrics.identity import Faces
+
+        return Faces(device=device, judge=name.removeprefix(_FACES))
     return SCORERS.get(name)(device=device)
 
 
@@ -88,6 +98,11 @@ def scorer_of(metric: str) -> str:
     if metric.startswith(_PYIQA):
         return metric
     table = metric_names()
+    base, _, judge = metric.partition(":")
+    if judge and table.get(base) == "faces" and base != "detected":
+        card = JUDGES.get(judge)
+        if card.kind == "recogniser":
+            return _FACES + judge
     if metric not in table:
         raise unknown_name("metric", metric, tuple(sorted(table)))
     return table[metric]

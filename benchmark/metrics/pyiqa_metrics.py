@@ -52,6 +52,8 @@ class PyiqaMetric(Scorer):
         alias: the name in our tables, ``pyiqa:NAME`` if None.
         options: keyword arguments of pyiqa's class.
         value_range: overrides what pyiqa says.
+        unit: of the number.
+        summary: one line for people.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class PyiqaMetric(Scorer):
         alias: str | None = None,
         value_range: tuple[float, float] | None = None,
         unit: str = "",
+        summary: str | None = None,
         **options: float | bool,
     ) -> None:
         super().__init__(device=device)
@@ -76,7 +79,7 @@ class PyiqaMetric(Scorer):
             unit,
             value_range or _range(str(config.get("score_range", ""))),
             frozenset({"reference"} if reference else set()),
-            f"pyiqa's {name}, {'with' if reference else 'without'} reference",
+            summary or f"pyiqa's {name}, {'with' if reference else 'without'} reference",
             licence=LICENCE,
             source="chaofengc/IQA-PyTorch",
         )
@@ -165,7 +168,13 @@ class Psnr(PyiqaMetric):
     def __init__(self, *, device: str = "cpu") -> None:
         # pyiqa adds eps to the mean squared error; 1e-10 is the ceiling
         super().__init__(
-            "psnr", device=device, alias="psnr", unit="dB", value_range=(0, 100), eps=1e-10
+            "psnr",
+            device=device,
+            alias="psnr",
+            value_range=(0, 100),
+            unit="dB",
+            summary="peak signal-to-noise ratio on RGB (pyiqa), at most 100 dB",
+            eps=1e-10,
         )
 
 
@@ -173,28 +182,52 @@ class Gmsd(PyiqaMetric):
     """Gradient magnitude similarity deviation (Xue et al. 2013)."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        super().__init__("gmsd", device=device, alias="gmsd", value_range=(0, 1))
+        super().__init__(
+            "gmsd",
+            device=device,
+            alias="gmsd",
+            value_range=(0, 1),
+            summary="gradient magnitude similarity deviation (pyiqa)",
+        )
 
 
 class Fsim(PyiqaMetric):
     """Feature similarity (Zhang et al. 2011)."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        super().__init__("fsim", device=device, alias="fsim", value_range=(0, 1))
+        super().__init__(
+            "fsim",
+            device=device,
+            alias="fsim",
+            value_range=(0, 1),
+            summary="feature similarity (pyiqa)",
+        )
 
 
 class Vsi(PyiqaMetric):
     """Visual saliency-induced similarity (Zhang et al. 2014)."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        super().__init__("vsi", device=device, alias="vsi", value_range=(0, 1))
+        super().__init__(
+            "vsi",
+            device=device,
+            alias="vsi",
+            value_range=(0, 1),
+            summary="visual saliency-induced similarity (pyiqa)",
+        )
 
 
 class MultiscaleSsim(PyiqaMetric):
     """Multi-scale SSIM (Wang et al. 2003); sides of 176 px and more."""
 
     def __init__(self, *, device: str = "cpu") -> None:
-        super().__init__("ms_ssim", device=device, alias="ms_ssim", value_range=(0, 1))
+        super().__init__(
+            "ms_ssim",
+            device=device,
+            alias="ms_ssim",
+            value_range=(0, 1),
+            summary="multi-scale structural similarity (pyiqa), sides of 176 px and more",
+        )
 
 
 def pyiqa_names() -> tuple[str, ...]:

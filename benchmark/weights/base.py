@@ -101,7 +101,7 @@ _add(
         sha256=("b8a52dc0", "435cedb387e95bc8291893f61a3a64f0345b8c23a05139aceef43947efb3d52d"),
         size=0,
         licence="BSD-3-Clause",
-        used_for="lpips_squeeze",
+        used_for="lpips-squeeze",
         url=_TORCH + "squeezenet1_1-b8a52dc0.pth",
         places=("torch_hub",),
     )
@@ -113,7 +113,7 @@ _add(
         sha256=("7be5be79",),
         size=0,
         licence="BSD-3-Clause",
-        used_for="lpips_alex",
+        used_for="lpips-alex",
         url=_TORCH + "alexnet-owt-7be5be79.pth",
         places=("torch_hub",),
     )
@@ -125,7 +125,7 @@ _add(
         sha256=("397923af",),
         size=0,
         licence="BSD-3-Clause",
-        used_for="lpips_vgg",
+        used_for="lpips-vgg",
         url=_TORCH + "vgg16-397923af.pth",
         places=("torch_hub",),
     )
@@ -172,7 +172,7 @@ for _model, _file in DEEPFACE_FILES.items():
             file=_file,
             sha256=(),
             size=0,
-            licence="LicenseRef-as-published-by-the-model-author",
+            licence="LicenseRef-see-publisher",
             used_for=f"deepface's recogniser {_model}",
             url=_DEEPFACE + _file,
             places=("deepface",),

@@ -199,6 +199,17 @@ def test_without_a_gallery_the_rest_is_still_measured(small: EvalSet) -> None:
         assert np.isnan(found[name]).all()
 
 
+def test_another_judge_answers_under_its_own_name(small: EvalSet) -> None:
+    other = Faces(judge="deepface-arcface")
+    other.__dict__.update(_recogniser=_Recogniser(), _detector=_Detector())
+    index, scorer = np.array([0, 1]), faces()
+    found = other.score(outputs([20, 100]), index, small, other.prepare(small))
+    record = scorer.score(outputs([20, 100]), index, small, scorer.prepare(small))
+    assert set(found) == {f"{name}:deepface-arcface" for name in record if name != "detected"}
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, record[name.partition(":")[0]])
+
+
 def test_the_state_survives_storage(small: EvalSet, tmp_path) -> None:
     scorer = faces()
     state = scorer.prepare(small)

@@ -26,11 +26,30 @@ def test_metrics_that_share_work_share_a_scorer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"), [("psrn", "psnr"), ("id_cosin", "id_cosine"), ("pyiqa:gmds", "pyiqa:gmsd")]
+    ("wrong", "right"),
+    [
+        ("psrn", "psnr"),
+        ("id_cosin", "id_cosine"),
+        ("pyiqa:gmds", "pyiqa:gmsd"),
+        ("id_cosine:deepface-arcfase", "deepface-arcface"),
+        ("detected:dlib", "detected"),
+    ],
 )
 def test_a_wrong_name_suggests_the_right_one(wrong: str, right: str) -> None:
     with pytest.raises(UnknownNameError, match=right):
         plan_scorers([wrong])
+
+
+def test_a_second_recogniser_is_named_after_a_colon(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EQUILUX_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("DEEPFACE_HOME", str(tmp_path))
+    lack = plan_scorers(["id_cosine:deepface-arcface"]).unavailable["id_cosine:deepface-arcface"]
+    assert lack.mend == "python -m benchmark weights fetch deepface-arcface"
+    names = [spec.name for spec in make_scorer("faces:deepface-arcface").specs]
+    assert "tar:deepface-arcface" in names
+    assert not any(name.startswith("detected") for name in names)
 
 
 def test_the_table_of_names_says_what_the_scorers_declare() -> None:
