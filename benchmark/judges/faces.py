@@ -110,14 +110,23 @@ class FaceRecogniser:
             return 0.0
         chips = self.chips(_batch(images, rows), landmarks[rows])
         deviation = float(np.abs(self._describe(chips) - self._ask_deepface(chips)).max())
-        if not deviation <= TOLERANCE:
-            warnings.warn(
-                f"the batched dlib network differs from deepface by {deviation:.1e}; "
-                "deepface itself is used, which is much slower",
-                stacklevel=2,
-            )
-            self.net = None
+        self.accept(deviation)
         return deviation
+
+    def accept(self, deviation: float) -> None:
+        """Go on with the batched network, or with deepface itself if they differ by too much.
+
+        Args:
+            deviation: what :meth:`check` returned for this dataset, here or in another process.
+        """
+        if self.net is None or deviation <= TOLERANCE:
+            return
+        warnings.warn(
+            f"the batched dlib network differs from deepface by {deviation:.1e}; "
+            "deepface itself is used, which is much slower",
+            stacklevel=2,
+        )
+        self.net = None
 
     @torch.inference_mode()
     def chips(self, images: Tensor, landmarks: NDArray[np.float32]) -> Tensor:

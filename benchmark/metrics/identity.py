@@ -194,7 +194,8 @@ class Faces(Scorer):
         reference, shown = _floats(state["reference"])[index], _floats(state["gallery"])
         before = _floats(state["input"])[index]
         own, impostor = _flags(state["own"])[index], _flags(state["impostor"])[index]
-        tau = float(state["threshold"][0])
+        tau, deviation = float(state["threshold"][0]), float(state["threshold"][4])
+        self._recogniser.accept(deviation)
         after = self._recogniser.embed(outputs, landmarks)
         if after.shape[1] != reference.shape[1]:  # a batch without a single known face
             after = np.full_like(reference, np.nan)

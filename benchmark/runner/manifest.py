@@ -71,7 +71,11 @@ def make_manifest(
             for arm in s.arms
             if arm != s.baseline
         ],
-        "notes": [*spec.limits, *(request.real.mapping.notes if request.real else [])],
+        "notes": [
+            *spec.limits,
+            *(request.real.mapping.notes if request.real else []),
+            *_scorer_notes(plan, store),
+        ],
         "warnings": _warnings(request, plan, store, samples),
         "licences": _licences(request, plan),
         "statistics": spec.policy.model_dump(mode="json")
@@ -144,7 +148,6 @@ def _description(run: SystemRun) -> dict[str, Any]:
 def _metric(request: Request, plan: Plan, name: str) -> dict[str, Any]:
     spec = plan.scorers.specs[name]
     missing = plan.scorers.unavailable.get(name)
-    primary = request.task.spec.metrics.primary
     return {
         "name": name,
         "version": spec.version,
@@ -158,12 +161,38 @@ def _metric(request: Request, plan: Plan, name: str) -> dict[str, Any]:
         "source": spec.source,
         "deterministic": spec.deterministic,
         "batch_invariant": spec.batch_invariant,
-        "role": "primary" if name in primary else "secondary",
+        "role": _role(spec, primary=name in request.task.spec.metrics.primary),
         "available": missing is None,
         "reason": missing.reason if missing else "",
         "mend": missing.mend if missing else "",
-        "in_loss": False,
+        "in_loss": name.removeprefix("pyiqa:") in _loss_instruments(),
     }
+
+
+def _role(spec: MetricSpec, *, primary: bool) -> str:
+    """A metric whose best value lies inside its range ranks nobody: it only describes."""
+    if primary:
+        return "primary"
+    return "secondary" if spec.ideal is None else "diagnostic"
+
+
+def _loss_instruments() -> set[str]:
+    """What the training looked through: a metric of that name is no independent evidence."""
+    from benchmark.losses import LOSSES
+    from benchmark.training import Recipe
+
+    return {LOSSES.get(term).instrument for term in Recipe().terms}
+
+
+def _scorer_notes(plan: Plan, store: Store) -> list[str]:
+    """What the scorers have to say about this dataset, for example the operating point."""
+    notes = []
+    for unit in plan.preparations.values():
+        folder = store.find(unit.stage, unit.key)
+        assert folder is not None, f"{unit.title} was just computed"
+        found = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
+        notes += [f"{metric}: {note}" for metric, note in sorted(found.items())]
+    return notes
 
 
 def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ from benchmark.data.evalset import EvalSet
 from benchmark.data.views import OK
 from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.base import Enhancer
+from benchmark.files import write_json
 from benchmark.runner.execute import StageFunction, Work
 from benchmark.runner.outputs import enhance_all, to_batch
 from benchmark.runner.tables import samples_table, timings_table
@@ -92,6 +93,7 @@ def prepare(work: Work) -> None:
 
     scorer = make_scorer(work.payload["scorer"], work.unit.device)
     state = scorer.prepare(EvalSet.load(work.inputs["data"]))
+    write_json(work.out / "notes.json", scorer.notes(state))
     np.savez(work.out / "state.npz", allow_pickle=False, **state)
 
 

@@ -199,3 +199,13 @@ def test_every_judge_has_a_card_whose_weights_are_in_the_catalogue() -> None:
         assert card.licence
         assert all(name in WEIGHTS for name in card.weights)
         assert replace(card).as_dict()["name"] == card.name
+
+
+def test_a_disagreement_seen_elsewhere_is_honoured_here() -> None:
+    recogniser = FaceRecogniser()
+    recogniser.accept(1e-6)
+    assert recogniser.net is not None
+    with pytest.warns(UserWarning, match="deepface itself is used"):
+        recogniser.accept(0.5)
+    assert recogniser.net is None
+    recogniser.accept(0.5)  # nothing left to distrust
