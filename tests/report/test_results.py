@@ -1,0 +1,28 @@
+"""The notebook's door to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import DataError
+from benchmark.results import load_results
+
+
+def test_tables_and_slices_of_a_run(run_folder: Path) -> None:
+    results = load_results(run_folder)
+    frame = results.metric_frame(
+        "psnr", system="gamma", sensitive_features="tone_level", control_features="illumination"
+    )
+    rows = results.samples[(results.samples["system"] == "gamma") & results.samples["psnr"].notna()]
+    expected = rows.groupby(["illumination", "tone_level"])["psnr"].mean()
+    for key, value in frame.by_group.items():
+        assert value == pytest.approx(expected[key])
+    assert {"gap", "null_mean", "verdict"} <= set(results.gaps)
+    assert len(results.effects) > 0
+
+
+def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"manifest\.json"):
+        load_results(tmp_path)
