@@ -1,4 +1,4 @@
-"""A finished run for notebooks: its tables as pandas, and slicing of one's own through fairlearn."""
+"""A finished run for notebooks: its tables as pandas, and slices through fairlearn."""
 
 from __future__ import annotations
 
