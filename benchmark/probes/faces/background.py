@@ -38,7 +38,9 @@ def _background(kind: str, pattern: Floats, size: int) -> Tensor:
     palette = np.array(_PALETTES[kind], dtype=np.float32)
     cells = _CELLS[kind]
     base = palette[rng.integers(0, len(palette), (cells, cells))]
-    picks = base * rng.uniform(0.7, 1.3, (cells, cells, 1))
+    # out of focus: pulled towards the mean
+    base = 0.65 * base + 0.35 * base.mean((0, 1))
+    picks = 0.8 * base * rng.uniform(0.75, 1.25, (cells, cells, 1))
     if kind in ("wall", "studio"):
         # one colour, lit unevenly
         picks = picks.mean((0, 1)) * rng.uniform(0.75, 1.2, (cells, cells, 1))

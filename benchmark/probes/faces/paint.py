@@ -57,12 +57,12 @@ def _skin(points: Tensor, normals: Tensor, who: Subject) -> tuple[Coat, Tensor]:
     brow = bell(x / 0.42, (y - 0.42) / 0.16) * (1 - 0.4 * who.frown)
     feet = bell((x.abs() - t("eye_x") - 0.22) / 0.07, (y - t("eye_y")) / 0.08)
     crow = torch.sin(90 * (y - 0.6 * (y - t("eye_y")) * x.abs())) * worn * (0.6 + who.smile)
-    tilt = 0.30 * lines * brow + 0.25 * crow * feet + 0.03 * noise[_CHANNEL["slope_v"]]
-    lean = 0.03 * noise[_CHANNEL["slope_u"]]
+    tilt = 0.18 * lines * brow + 0.15 * crow * feet + 0.02 * noise[_CHANNEL["slope_v"]]
+    lean = 0.02 * noise[_CHANNEL["slope_u"]]
     relief = torch.stack([lean, tilt, torch.zeros_like(x)], 1)
     normal = unit(normals + relief)
     brow_bone = bell(x / 0.35, (y - 0.45) / 0.25)
-    shine = 0.17 * t("gloss") * (1 + 0.6 * nose + 0.25 * brow_bone + 0.15 * grain.clamp(-1, 1))
+    shine = 0.185 * t("gloss") * (1 + 0.6 * nose + 0.25 * brow_bone)
     coat = Coat(
         factor=factor,
         fixed=torch.zeros_like(factor),

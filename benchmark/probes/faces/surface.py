@@ -37,7 +37,7 @@ def layers(anatomy: Anatomy, points: Tensor) -> Layers:
     """
     _, y, z = points.unbind(1)
     _, _, solids, bumps = _primitives(anatomy, points)
-    return _materials(anatomy, solids.unbind(1), _relief(anatomy, bumps), y, z)
+    return assemble(anatomy, solids.unbind(1), _relief(anatomy, bumps), y, z)
 
 
 def field(anatomy: Anatomy, points: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def field_and_gradient(anatomy: Anatomy, points: Tensor) -> tuple[Layers, Tensor
         inputs = (*solids.unbind(1), _relief(anatomy, bumps), y, z)
         leaves = [value.detach().requires_grad_() for value in inputs]
         *parts, relief, height, depth = leaves
-        found = _materials(anatomy, parts, relief, height, depth)
+        found = assemble(anatomy, parts, relief, height, depth)
         pulls = torch.autograd.grad(found.nearest().sum(), leaves, materialize_grads=True)
     *of_solids, of_relief, of_y, of_z = pulls
     pull = torch.stack(of_solids, 1)
@@ -99,7 +99,7 @@ def _relief(anatomy: Anatomy, bumps: Tensor) -> Tensor:
     return torch.bmm(anatomy.heights, square * square).squeeze(1)
 
 
-def _materials(
+def assemble(
     anatomy: Anatomy, solids: Sequence[Tensor], relief: Tensor, y: Tensor, z: Tensor
 ) -> Layers:
     """How the solids are put together."""

@@ -30,7 +30,7 @@ _NEAR = DISTANCE - 1.35
 # the field overestimates distance near steep bumps
 _STEP = 0.75
 # a ray is resolved when the field is below this share of a pixel: Newton's step does the rest
-_TOLERANCE = 0.25
+_TOLERANCE = 0.12
 _ROUNDS = 10
 
 

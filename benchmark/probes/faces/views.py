@@ -15,11 +15,11 @@ ILLUMINATIONS = ("even", "left", "right", "above", "hard")
 BACKGROUNDS = ("wall", "room", "outdoors", "studio")
 
 # degrees: mean yaw and pitch of each pose category; a view scatters around them
-_POSE_CENTRES = np.array([[0, 0], [-16, 0], [16, 0], [0, 8], [0, -7]], dtype=np.float32)
+_POSE_CENTRES = np.array([[0, 0], [-15, 0], [15, 0], [0, 8], [0, -7]], dtype=np.float32)
 _POSE_SCATTER = np.array([[5, 3], [5, 3], [5, 3], [6, 2.5], [6, 2.5]], dtype=np.float32)
 # smile, jaw opening, brow lowering in [0, 1]
 _EXPRESSION_CENTRES = np.array(
-    [[0.05, 0.0, 0.0], [0.85, 0.12, 0.0], [0.15, 0.6, -0.3], [-0.35, 0.0, 0.5]], dtype=np.float32
+    [[0.05, 0.0, 0.0], [0.85, 0.12, 0.0], [0.15, 0.6, -0.3], [-0.35, 0.0, 0.42]], dtype=np.float32
 )
 # direction of the key light (before normalising) and its share of the light; the rest is ambient
 _LIGHT_DIRECTIONS = np.array(
