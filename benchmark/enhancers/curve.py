@@ -6,7 +6,8 @@ x <- x + A (x^2 - x), three channels each. Two things differ and neither is hidd
 pairs instead of the four reference-free losses, and the maps are estimated on a copy of the image
 whose short side is 32 pixels and then enlarged bilinearly. Light varies slowly over a picture, the
 field of view of the network stays the same share of it at any size, and training fits two cores.
-A map is a smooth tone curve per place: such a network brightens, it cannot remove noise.
+A map is a smooth tone curve per place: such a network brightens, it cannot remove noise, and since
+0 is a fixed point of the curve, what the sensor clipped to black stays black.
 """
 
 from __future__ import annotations
@@ -27,16 +28,31 @@ _SHORT_SIDE = 32
 
 
 class CurveNetwork(nn.Module):
-    """Image to image; outputs stay in [0, 1] for inputs in [0, 1]."""
+    """Image to image; outputs stay in [0, 1] for inputs in [0, 1].
 
-    def __init__(self) -> None:
+    Hidden layers start so that they keep the variance of their input (He et al. 2015) and the last
+    starts small: the first curves are near the identity and yet differ from picture to picture.
+    From the published N(0, 0.02) a short training ends before the layers have found their scale.
+
+    Args:
+        seed: of the initial weights; the global random state is neither read nor changed.
+    """
+
+    def __init__(self, seed: int) -> None:
         super().__init__()
         inputs = (3, _WIDTH, _WIDTH, _WIDTH, 2 * _WIDTH, 2 * _WIDTH, 2 * _WIDTH)
         outputs = (*[_WIDTH] * 6, 3 * STEPS)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1)
+        layers = [
+            nn.utils.skip_init(nn.Conv2d, before, after, 3, padding=1)  # type: ignore[no-untyped-call]
             for before, after in zip(inputs, outputs, strict=True)
-        )
+        ]
+        generator = torch.Generator().manual_seed(seed)
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            layers[-1].weight.mul_(0.1)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Enhance ``[B, 3, H, W]``."""
@@ -94,16 +110,9 @@ class _Curves(torch.autograd.Function):
         return gradient, of_maps
 
 
-def build(seed: int) -> nn.Module:
-    """The untrained network of ``seed``; the global random state is left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return CurveNetwork()
-
-
 HOST = Host(
     name="curve",
-    factory=build,
+    factory=CurveNetwork,
     parameters=79_416,
     licence="Apache-2.0",
     citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",

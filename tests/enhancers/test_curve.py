@@ -51,7 +51,7 @@ def test_curves_are_the_recurrence_and_their_gradient_is_autograds() -> None:
 
 def test_the_field_of_view_is_the_same_share_of_a_picture_at_any_size() -> None:
     """An enlarged image gets the curve of the small one, up to interpolation."""
-    network = CurveNetwork().eval()
+    network = CurveNetwork(0).eval()
     coarse = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     small, large = (
         torch.nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=False)
