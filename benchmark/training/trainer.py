@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from benchmark.errors import DataError
@@ -92,7 +93,8 @@ class _Run:
         self.log = TrainingLog(**{name: t.to(device) for name, t in log.as_dict().items()})
         # the middles of equal parts of the run
         at = (np.arange(shares) + 0.5) * recipe.steps / max(shares, 1)
-        self.log.share_steps.copy_(torch.as_tensor(at.astype(np.int64)))
+        self.share_rows = {int(step): row for row, step in enumerate(at)}
+        self.log.share_steps.copy_(torch.tensor(list(self.share_rows), dtype=torch.int64))
         if recipe.context_balance == "grad_share":
             factors = balance_factors(
                 setup, self.plan, setup.plan(unit, BASELINE), calibration, recipe.scale_samples
@@ -180,11 +182,11 @@ class _Run:
 
     def _measure_shares(self, step: int, scheduled: Tensor, labels: Tensor) -> None:
         """Log the gradient norm of every context where this step is one of the logged."""
-        row = torch.nonzero(self.log.share_steps == step).flatten()
-        if not len(row):
+        row = self.share_rows.get(step)
+        if row is None:
             return
         parameters = list(self.setup.network.parameters())
-        for context in labels.unique().tolist():  # type: ignore[no-untyped-call]
+        for context in np.unique(self.setup.course.labels).tolist():
             mean = scheduled[labels == context].mean()
             gradient = torch.autograd.grad(mean, parameters, retain_graph=True)
             norm = torch.stack([part.square().sum() for part in gradient]).sum().sqrt()
@@ -201,5 +203,5 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
 def _context_means(values: Tensor, labels: Tensor, contexts: int) -> Tensor:
     """Mean of the rows of every context, ``[K, M]``; NaN for contexts without rows."""
-    member = torch.nn.functional.one_hot(labels, contexts).to(values)
+    member = functional.one_hot(labels, contexts).to(values)
     return (member.T @ values) / member.sum(0)[:, None]
