@@ -68,7 +68,7 @@ def _skin(points: Tensor, normals: Tensor, who: Subject) -> tuple[Coat, Tensor]:
         fixed=torch.zeros_like(factor),
         normal=normal,
         shine=shine,
-        sharpness=torch.full_like(x, 4.5),
+        sharpness=torch.full_like(x, 3.3),
         skin=torch.ones_like(x),
     )
     # short hairs on skin are finer than those on the head
@@ -84,8 +84,11 @@ def _facial_hair(coat: Coat, points: Tensor, strands: Tensor, who: Subject) -> C
     mouth = t("mouth_y") - 0.03 * who.jaw
     moustache, beard, stubble = (who.facial[:, k : k + 1] for k in range(3))
     line = t("nose_y") - 0.085
-    lip = edge(line - y, 0.03) * edge(y - mouth - 0.25 * t("upper_lip"), 0.03)
-    lip = lip * edge(t("mouth_width") * 1.12 - across, 0.05)
+    # it hangs down past the corners of the mouth
+    hang = 0.9 * (across - 0.6 * t("mouth_width")).clamp(min=0)
+    lip = edge(line - 0.15 * across - y, 0.03)
+    lip = lip * edge(y - mouth - 0.25 * t("upper_lip") + hang, 0.03)
+    lip = lip * edge(t("mouth_width") * 1.3 - across, 0.04)
     # from the sideburns down along the cheek and around the mouth
     cheek = -0.66 + 0.55 * (across - 0.22).clamp(min=0)
     jaw = edge(cheek - y + 0.10 * edge(across - t("mouth_width") - 0.02, 0.04), 0.05)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 #: Raised whenever the same parameters would give other pixels.
-RENDERER_VERSION = 3
+RENDERER_VERSION = 4
 
 Advance = Callable[[int], None]
 
