@@ -4,10 +4,9 @@ The colours are the published sRGB values of the Monk Skin Tone Scale (Monk 2019
 As albedo they are used linearised, and the light is calibrated so that white frontal light on a
 facing patch of bare skin returns the published colour.
 
-Levels. The scale is ordinal, not metric, so the cut points are a convention; ours follow its
-authors' use (Schumann et al. 2023, "Consensus and subjectivity of skin tone annotation"): light is
-Monk 1-3, medium 4-7, dark 8-10. Between 3 and 4 and between 7 and 8 lie two of the scale's visible
-steps in lightness, and no level rests on one tone.
+Levels. The scale is ordinal and names no groups, so cut points are a convention. Ours are light
+Monk 1-3, medium 4-7, dark 8-10: the groups are about equally large, and each end has its own.
+Studies differ by a tone or so on both cuts; ``tone`` keeps all ten for other groupings.
 """
 
 from __future__ import annotations
