@@ -6,7 +6,7 @@ facing patch of bare skin returns the published colour.
 
 Levels. The scale is ordinal and names no groups, so cut points are a convention. Ours are light
 Monk 1-3, medium 4-7, dark 8-10: the groups are about equally large, and each end has its own.
-Studies differ by a tone or so on both cuts; ``tone`` keeps all ten for other groupings.
+Whoever wants other cuts groups by ``tone``, which keeps all ten.
 """
 
 from __future__ import annotations
