@@ -63,7 +63,7 @@ def main() -> None:
             own = {n.removeprefix(f"{family}."): f for n, f in features.items()}
             spent = seconds(lambda: term(outputs, own).sum().backward(), chosen.steps)  # noqa: B023
             print(f"    {type(term).__name__:<16} {spent * 1e3:7.1f} ms")
-    kept = sum(f.element_size() * f.numel() for f in (bank.kept or {}).values()) / len(pool)
+    kept = sum(f.element_size() * f.numel() for f in bank.kept.values()) / len(pool)
     print(f"  kept reference features {kept / 1e3:.0f} kB a sample")
     recipe = Recipe(steps=2 * chosen.steps, batch=chosen.batch, share_log=0)
     unit = TrainingUnit("curve", "cals", 0, recipe)

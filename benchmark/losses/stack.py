@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,11 +44,18 @@ class LossStack(nn.Module):
         return tuple(family in self.terms for family in FAMILIES)
 
     @torch.no_grad()
-    def prepare(self, references: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
-        """Reference features of all terms, keyed ``"family.feature"``."""
+    def prepare(
+        self,
+        references: Tensor,
+        landmarks: Tensor | None,
+        *,
+        families: Collection[str] = FAMILIES,
+    ) -> dict[str, Tensor]:
+        """Reference features of the terms of ``families``, keyed ``"family.feature"``."""
         return {
             f"{family}.{name}": feature
             for family, term in self.terms.items()
+            if family in families
             for name, feature in term.prepare(references, landmarks).items()  # type: ignore[operator]
         }
 

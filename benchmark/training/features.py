@@ -1,6 +1,8 @@
-"""Reference features of the whole pool, prepared once and used by every arm and seed."""
+"""Reference features of the pool: the dear ones prepared once for every arm and seed."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 import torch
@@ -9,10 +11,14 @@ from torch import Tensor
 
 from benchmark.losses.base import Instruments
 from benchmark.losses.stack import LossStack, build_stack
+from benchmark.schedules.table import FAMILIES
 from benchmark.training.pool import TrainingPool
 
 _CHUNK = 64
-#: Beyond so many bytes features are prepared for every batch instead of being kept.
+#: Features of a term are kept if they take no more bytes a sample: an embedding is dear to make and
+#: small, edge maps are the other way round.
+WORTH_KEEPING = 100_000
+#: Kept features of a whole pool take no more bytes than this, or none are kept.
 BUDGET = 1_500_000_000
 
 Samples = NDArray[np.int64]
@@ -40,30 +46,36 @@ class FeatureBank:
     ) -> None:
         self.pool, self.device = pool, torch.device(device)
         self.stack: LossStack = build_stack(terms, instruments).to(self.device).eval()
-        self.kept = self._prepare_all(budget)
+        self._kept_families = self._worth_keeping(budget)
+        self.kept = self._prepare_all()
 
     def batch(self, samples: Samples) -> tuple[Tensor, dict[str, Tensor]]:
         """Inputs ``[B, 3, H, W]`` and reference features of the numbered samples."""
-        inputs = self._images(self.pool.inputs[samples])
-        if self.kept is None:
-            return inputs, self._prepare(samples)
         index = torch.as_tensor(samples, device=self.device)
-        return inputs, {name: feature[index] for name, feature in self.kept.items()}
+        features = {name: feature[index] for name, feature in self.kept.items()}
+        features |= self._prepare(samples, set(FAMILIES) - self._kept_families)
+        return self._images(self.pool.inputs[samples]), features
 
-    def _prepare(self, samples: Samples) -> dict[str, Tensor]:
+    def _prepare(self, samples: Samples, families: Collection[str]) -> dict[str, Tensor]:
         landmarks = torch.as_tensor(self.pool.landmarks[samples], device=self.device)
-        return self.stack.prepare(self._images(self.pool.references[samples]), landmarks)
+        references = self._images(self.pool.references[samples])
+        return self.stack.prepare(references, landmarks, families=families)
 
-    def _prepare_all(self, budget: int) -> dict[str, Tensor] | None:
-        count = len(self.pool)
-        first = self._prepare(np.arange(min(count, 1)))
-        if sum(f.element_size() * f.numel() for f in first.values()) * count > budget:
-            return None
-        kept = {name: f.new_empty((count, *f.shape[1:])) for name, f in first.items()}
+    def _worth_keeping(self, budget: int) -> frozenset[str]:
+        sizes = dict.fromkeys(FAMILIES, 0)
+        for name, feature in self._prepare(np.arange(min(len(self.pool), 1)), FAMILIES).items():
+            sizes[name.partition(".")[0]] += feature.element_size() * feature.numel()
+        kept = {family: size for family, size in sizes.items() if 0 < size <= WORTH_KEEPING}
+        return frozenset(kept) if sum(kept.values()) * len(self.pool) <= budget else frozenset()
+
+    def _prepare_all(self) -> dict[str, Tensor]:
+        kept: dict[str, Tensor] = {}
+        count = len(self.pool) if self._kept_families else 0
         for start in range(0, count, _CHUNK):
-            for name, feature in self._prepare(
-                np.arange(start, min(start + _CHUNK, count))
-            ).items():
+            chunk = np.arange(start, min(start + _CHUNK, count))
+            for name, feature in self._prepare(chunk, self._kept_families).items():
+                if name not in kept:
+                    kept[name] = feature.new_empty((count, *feature.shape[1:]))
                 kept[name][start : start + len(feature)] = feature
         return kept
 

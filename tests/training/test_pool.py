@@ -108,11 +108,26 @@ def test_kept_features_are_those_prepared_for_the_batch(
 ) -> None:
     kept = FeatureBank(data.pool, recipe.terms, instruments, device="cpu")
     fresh = FeatureBank(data.pool, recipe.terms, instruments, device="cpu", budget=0)
-    assert kept.kept is not None
-    assert fresh.kept is None
+    assert "id.embedding" in kept.kept
+    assert not fresh.kept
     samples = np.array([5, 0, 23])
     (inputs, features), (same_inputs, others) = kept.batch(samples), fresh.batch(samples)
     assert torch.equal(inputs, same_inputs)
     assert features.keys() == others.keys()
     for name, feature in features.items():
         torch.testing.assert_close(feature, others[name], rtol=1e-4, atol=1e-5)
+
+
+def test_features_larger_than_they_are_worth_are_made_again_for_every_batch(
+    data: TrainingData,
+    instruments: Instruments,
+    recipe: Recipe,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benchmark.training.features.WORTH_KEEPING", 5_000)
+    bank = FeatureBank(data.pool, recipe.terms, instruments, device="cpu")
+    # at 32 px chroma takes 2,048 bytes, the pyramid 5,460, the reference itself 12,288
+    assert {name.partition(".")[0] for name in bank.kept} == {"id", "col"}
+    _, features = bank.batch(np.array([1, 2]))
+    whole = FeatureBank(data.pool, recipe.terms, instruments, device="cpu", budget=0)
+    assert features.keys() == whole.batch(np.array([1, 2]))[1].keys()
