@@ -33,6 +33,8 @@ def main() -> None:
             raise
         error.show()
         sys.exit(error.exit_code)
+    if code == _INTERRUPTED:  # how some releases of typer report Ctrl-C
+        _interrupted()
     sys.exit(code if isinstance(code, int) else 0)
 
 
