@@ -23,7 +23,7 @@ def invoke(
     return code if isinstance(code, int) else 0, out, err
 
 
-KINDS = ["tasks", "enhancers", "metrics", "losses", "schedules", "judges"]
+KINDS = ["tasks", "submissions", "enhancers", "metrics", "losses", "schedules", "judges"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -109,7 +109,7 @@ def test_killed_five_times_it_ends_with_identical_tables(
     assert tables(only_run(tmp_path / "runs")) == tables(only_run(folder / "runs"))
 
 
-def test_interrupted_it_exits_130_and_resumes(
+def test_interrupted_it_exits_130_and_says_how_to_go_on(
     tiny_task: Path, command: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
