@@ -11,8 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -100,16 +99,21 @@ def _start_worker() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    _die_with(os.getppid())
+    _die_with_parent()
 
 
-def _die_with(parent: int, leave: Callable[[int], None] = os._exit) -> None:
-    """End this process soon after its parent is gone, even if the parent was killed."""
+def _die_with_parent() -> None:
+    """End this process when the one that planned the run is gone, even if it was killed.
+
+    The parent by process number is the fork server, which lives as long as its workers do; the
+    sentinel of ``parent_process`` is a pipe that only the planning process holds open.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        leave(1)
+        parent.join()
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -103,10 +103,22 @@ def test_killed_five_times_it_ends_with_identical_tables(
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
         process.wait()
+        assert_group_is_gone(process.pid)
     assert killed > 0, "every run ended before it was killed: raise the range"
     result = call(*arguments)
     assert result.returncode == 0, result.stderr
     assert tables(only_run(tmp_path / "runs")) == tables(only_run(folder / "runs"))
+
+
+def assert_group_is_gone(group: int) -> None:
+    """No worker outlives the process that planned the run."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.2)
+    pytest.fail("workers are still there 20 seconds after the run was killed")
 
 
 def test_interrupted_it_exits_130_and_says_how_to_go_on(
