@@ -2,12 +2,13 @@
 
 The topology is the published one (Guo et al., CVPR 2020): seven 3 x 3 convolutions of 32
 channels, skip connections 3+4, 2+5, 1+6, and 24 maps that drive eight steps of
-x <- x + A (x^2 - x), three channels each. Two things differ and neither is hidden: it learns from
-pairs instead of the four reference-free losses, and the maps are estimated on a copy of the image
-whose short side is 32 pixels and then enlarged bilinearly. Light varies slowly over a picture, the
+x <- x + A (x^2 - x), three channels each. Three things differ and none is hidden. It learns from
+pairs instead of the four reference-free losses. The maps are estimated on a copy of the image
+whose short side is 32 pixels and then enlarged bilinearly: light varies slowly over a picture, the
 field of view of the network stays the same share of it at any size, and training fits two cores.
-A map is a smooth tone curve per place: such a network brightens, it cannot remove noise, and since
-0 is a fixed point of the curve, what the sensor clipped to black stays black.
+And the curves act on an image smoothed by a 3 x 3 binomial, without parameters: a curve cannot
+remove noise, and 0 is a fixed point of it, so that what a sensor clipped to black would stay black
+for good; on the faces probe that alone held PSNR 4 dB lower and hid half of the faces found.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from benchmark.enhancers.hosts import Host
-from benchmark.imaging.filters import resize_matrix, separable
+from benchmark.imaging.filters import binomial, resize_matrix, separable
 
 STEPS = 8
 _WIDTH = 32
@@ -63,7 +64,7 @@ class CurveNetwork(nn.Module):
             resize_matrix(small.shape[-2], height),
             resize_matrix(small.shape[-1], width),
         )
-        result: Tensor = _Curves.apply(images, maps)
+        result: Tensor = _Curves.apply(binomial(images), maps)
         return result
 
     def maps(self, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 Border = Literal["reflect", "replicate", "zero"]
 Array = NDArray[np.float64]
@@ -119,6 +120,17 @@ def resize_matrix(size: int, target: int) -> Array:
     matrix[rows, low] += 1 - share
     matrix[rows, np.minimum(low + 1, size - 1)] += share
     return matrix
+
+
+def binomial(images: Tensor) -> Tensor:
+    """[1, 2, 1] / 4 along both axes, edges replicated; linear in the number of pixels.
+
+    Args:
+        images: ``[B, C, H, W]``.
+    """
+    padded = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    rows = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]
+    return (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
 
 
 def sobel(gray: Tensor, *, block: int = 1) -> Tensor:

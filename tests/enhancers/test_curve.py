@@ -52,6 +52,8 @@ def test_curves_are_the_recurrence_and_their_gradient_is_autograds() -> None:
 def test_the_field_of_view_is_the_same_share_of_a_picture_at_any_size() -> None:
     """An enlarged image gets the curve of the small one, up to interpolation."""
     network = CurveNetwork(0).eval()
+    with torch.no_grad():
+        network.layers[-1].weight.mul_(10)
     coarse = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     small, large = (
         torch.nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=False)
@@ -60,7 +62,7 @@ def test_the_field_of_view_is_the_same_share_of_a_picture_at_any_size() -> None:
     with torch.no_grad():
         of_small = network(small)
         of_large = torch.nn.functional.avg_pool2d(network(large), 8)
-    assert (of_small - of_large).abs().mean() < 0.1 * (of_small - small).abs().mean()
+    assert (of_small - of_large).abs().mean() < 0.2 * (of_small - small).abs().mean()
 
 
 def test_an_image_does_not_depend_on_its_batch() -> None:

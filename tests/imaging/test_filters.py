@@ -40,6 +40,15 @@ def test_reflection_wraps_more_than_once_when_the_filter_is_longer_than_the_sign
     np.testing.assert_allclose(filters.filter_matrix(3, taps) @ signal, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(7, 5), (1, 1), (2, 40)])
+def test_binomial_is_scipys(size: tuple[int, int]) -> None:
+    images = torch.rand(2, 3, *size, dtype=torch.float64)
+    expected = images.numpy()
+    for axis in (2, 3):
+        expected = ndimage.correlate1d(expected, [0.25, 0.5, 0.25], axis=axis, mode="nearest")
+    np.testing.assert_allclose(filters.binomial(images), expected, atol=1e-14)
+
+
 def test_sobel_is_scipys(gray: torch.Tensor) -> None:
     ours = filters.sobel(gray)
     for image, (x, y) in zip(gray[:, 0].numpy(), ours.numpy(), strict=True):
