@@ -108,6 +108,15 @@ def test_every_term_is_evaluated_in_every_arm(
     assert log.weights[:, 0, 1:].max() == 0
 
 
+@pytest.mark.parametrize("arm", ARMS.names())
+def test_every_registered_arm_trains(
+    arm: str, recipe: Recipe, data: TrainingData, instruments: Instruments
+) -> None:
+    log = trained(arm, replace(recipe, steps=2), data, instruments).log
+    assert (log.loss > 0).all()
+    torch.testing.assert_close(log.weights[:, [0, 2]].sum(2), torch.ones(2, 2))
+
+
 def test_seeds_differ_and_repeat(
     recipe: Recipe, data: TrainingData, instruments: Instruments
 ) -> None:
