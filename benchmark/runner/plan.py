@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.assets import load_record
 from benchmark.metrics import ScorerPlan, plan_scorers
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
@@ -142,6 +143,7 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
             "degradation": request.task.spec.degradation.model_dump(mode="json"),
             "predictor": "cnn",
             "seed": DATA_SEED,
+            "assets": _assets("context-cnn"),
         },
         device=request.device,
     )
@@ -154,7 +156,12 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
                 Unit(
                     "calibrate",
                     f"{study.host} seed {run.seed}",
-                    {"host": study.host, "seed": run.seed, "steps": training.steps},
+                    {
+                        "host": study.host,
+                        "seed": run.seed,
+                        "steps": training.steps,
+                        "assets": _assets("face-embedder"),
+                    },
                     {"pool": pool.need()},
                     request.device,
                 ),
@@ -167,11 +174,17 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
                     "arm": run.arm,
                     "seed": run.seed,
                     "steps": training.steps,
+                    "assets": _assets("face-embedder"),
                 },
                 {"pool": pool.need(), "calibration": calibration.need()},
                 request.device,
             )
     return (pool, *calibrations.values()), trainings
+
+
+def _assets(*names: str) -> dict[str, str]:
+    """Digests of the suite's own weights that a unit looks through: new weights, new results."""
+    return {name: load_record(name).sha256 for name in names}
 
 
 def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit | None) -> Unit:

@@ -27,7 +27,7 @@ Stage = Literal["data", "pool", "calibrate", "train", "enhance", "prepare", "sco
 _CODE: dict[Stage, tuple[str, ...]] = {
     "data": ("data", "probes", "imaging", "judges.landmarks"),
     "pool": ("data", "probes", "imaging", "contexts", "training.pool", "training.pools"),
-    "calibrate": ("training", "losses", "schedules", "imaging", "enhancers"),
+    "calibrate": ("training", "losses", "schedules", "imaging", "enhancers", "judges.embedder"),
     "train": ("training", "losses", "schedules", "imaging", "enhancers", "judges.embedder"),
     "enhance": ("enhancers", "imaging"),
     "prepare": ("metrics", "judges", "imaging"),

@@ -1,0 +1,63 @@
+"""A plan names every unit once, in an order in which each finds what it needs."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.assets import AssetRecord, load_record
+from benchmark.runner import plan as module
+from benchmark.runner.plan import Plan, make_plan
+from benchmark.runner.request import resolve
+from benchmark.spec.catalogue import find_task
+
+
+def planned(**choices: object) -> Plan:
+    request = resolve(find_task("face-identity"), profile="quick", device="cpu", **choices)  # type: ignore[arg-type]
+    return make_plan(request)
+
+
+def test_every_unit_comes_after_what_it_needs() -> None:
+    seen: set[tuple[str, str]] = set()
+    for unit in planned():
+        assert set(unit.needs.values()) <= seen, unit.title
+        assert unit.need() not in seen, unit.title
+        seen.add(unit.need())
+
+
+def test_arms_of_a_seed_differ_in_the_schedule_alone() -> None:
+    trainings = planned().trainings
+    for seed in (0, 1, 2):
+        cals, matched = (
+            next(u for run, u in trainings.items() if (run.arm, run.seed) == (arm, seed))
+            for arm in ("cals", "matched")
+        )
+        assert dict(cals.payload) | {"arm": "matched"} == dict(matched.payload)
+        assert cals.needs == matched.needs
+
+
+def test_leaving_a_system_out_keeps_the_keys_of_the_others() -> None:
+    whole, part = planned(), planned(systems=("input", "gamma"))
+    keys = {unit.title: unit.key for unit in part.enhancements.values()}
+    assert keys == {u.title: u.key for u in whole.enhancements.values() if u.title in keys}
+    assert part.trainings == {}
+    assert part.analysis.key != whole.analysis.key
+
+
+@pytest.mark.parametrize(
+    ("asset", "changed"),
+    [("face-embedder", {"calibrate", "train"}), ("context-cnn", {"pool", "calibrate", "train"})],
+)
+def test_new_weights_invalidate_what_looked_through_them(
+    asset: str, changed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {unit.title + unit.stage: (unit.stage, unit.key) for unit in planned()}
+
+    def other(name: str) -> AssetRecord:
+        record = load_record(name)
+        return record.model_copy(update={"sha256": "0" * 64}) if name == asset else record
+
+    monkeypatch.setattr(module, "load_record", other)
+    after = {unit.title + unit.stage: (unit.stage, unit.key) for unit in planned()}
+    moved = {stage for title, (stage, key) in after.items() if before[title][1] != key}
+    assert changed <= moved
+    assert not moved & {"data", "prepare"}
