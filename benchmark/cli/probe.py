@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from benchmark.probes.faces.evidence import Evidence
 
 app = typer.Typer(help="The embedded rendered data.", no_args_is_help=True)
 
@@ -56,10 +59,9 @@ def evidence(
         raise typer.Exit(1)
 
 
-def _print_evidence(found: object) -> None:
+def _print_evidence(found: Evidence) -> None:
     from benchmark.probes.faces import evidence as promises
 
-    assert isinstance(found, promises.Evidence)
     print_table(
         ["skin tone", "faces detected", "verification AUC"],
         [

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from benchmark.runner.plan import Plan
+    from benchmark.runner.store import Store
 
 
 class Profiles(StrEnum):
@@ -116,20 +121,15 @@ def torch_device(wanted: Devices) -> str:
     return "cuda" if available and wanted is not Devices.CPU else "cpu"
 
 
-def _outline(plan: object, store: object) -> str:
+def _outline(plan: Plan, store: Store) -> str:
+    """One line: how much is cached, what is to be done, how long that took here before."""
     from benchmark.runner.estimates import Estimates
-    from benchmark.runner.plan import Plan
-    from benchmark.runner.store import Store
 
-    assert isinstance(plan, Plan)
-    assert isinstance(store, Store)
     missing = plan.missing(store)
     total = len(list(plan))
     if not missing:
         return f"plan: {total} units, all cached"
-    stages = {unit.stage: 0 for unit in missing}
-    for unit in missing:
-        stages[unit.stage] += 1
+    stages = Counter(unit.stage for unit in missing)
     detail = ", ".join(f"{stage} {count}" for stage, count in stages.items())
     seconds = Estimates(store.root).total(missing)
     guess = f", about {seconds:.0f} s as measured here before" if seconds is not None else ""
