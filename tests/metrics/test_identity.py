@@ -24,8 +24,13 @@ class _Recogniser:
         found[~np.isfinite(landmarks).all((1, 2))] = np.nan
         return found.astype(np.float32)
 
+    accepted: float | None = None
+
     def check(self, *_: object) -> float:
         return 1e-7
+
+    def accept(self, deviation: float) -> None:
+        self.accepted = deviation
 
     def identity(self) -> dict[str, str]:
         return {}
@@ -221,6 +226,14 @@ def test_the_state_survives_storage(small: EvalSet, tmp_path) -> None:
         np.testing.assert_array_equal(
             faces().score(outputs([20, 90, 3]), index, small, again)[name], values
         )
+
+
+def test_scoring_hears_of_a_deviation_that_preparing_found(small: EvalSet) -> None:
+    scorer = faces()
+    state = scorer.prepare(small)
+    again = faces()
+    again.score(outputs([20]), np.array([0]), small, state)
+    assert again._recogniser.accepted == pytest.approx(1e-7)
 
 
 def test_a_clean_output_is_the_reference_to_the_real_judges(evalset: EvalSet) -> None:
