@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.assets import load_record
-from benchmark.metrics import ScorerPlan, plan_scorers
+from benchmark.metrics import ScorerPlan, Unavailable, plan_scorers
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
 from benchmark.runner.units import Stage, Unit
@@ -69,6 +69,8 @@ def make_plan(request: Request) -> Plan:
         run: _enhance_unit(request, run, data, trainings.get(run)) for run in request.systems
     }
     scorers = plan_scorers(request.metrics)
+    if request.real is not None:
+        scorers = _without_skin(scorers)
     preparations = {
         name: Unit(
             "prepare",
@@ -180,6 +182,20 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
                 request.device,
             )
     return (pool, *calibrations.values()), trainings
+
+
+def _without_skin(plan: ScorerPlan) -> ScorerPlan:
+    """Photographs come without a skin mask: what needs one is unavailable, not a failure."""
+    lack = Unavailable(
+        "photographs come without a mask of the skin", "python -m benchmark run without --data"
+    )
+    needing = {name for name, spec in plan.metrics.items() if "skin" in spec.needs}
+    return ScorerPlan(
+        {n: s for n, s in plan.scorers.items() if not set(s.metrics) <= needing},
+        {n: s for n, s in plan.metrics.items() if n not in needing},
+        plan.unavailable | dict.fromkeys(sorted(needing), lack),
+        plan.specs,
+    )
 
 
 def _assets(*names: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmark.assets import AssetRecord, load_record
@@ -41,6 +43,17 @@ def test_leaving_a_system_out_keeps_the_keys_of_the_others() -> None:
     assert keys == {u.title: u.key for u in whole.enhancements.values() if u.title in keys}
     assert part.trainings == {}
     assert part.analysis.key != whole.analysis.key
+
+
+def test_photographs_without_a_skin_mask_leave_its_metrics_unavailable(tmp_path: Path) -> None:
+    rows = ["a_front.png,a,white,neutral_front,f", "a_side.png,a,white,smiling_front,f"]
+    header = "file_name,identity,ethnicity,view,gender"
+    (tmp_path / "metadata.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    plan = planned(data=tmp_path, mapping="london", systems=("input",))
+    assert {"ita_shift", "ita_shift_abs"} <= set(plan.scorers.unavailable)
+    assert "skin" not in plan.scorers.scorers
+    assert "psnr" in plan.scorers.metrics
+    assert "ita_shift" in planned().scorers.metrics
 
 
 @pytest.mark.parametrize(
