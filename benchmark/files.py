@@ -1,8 +1,7 @@
 """Writing files so that a reader never sees half of one, and naming content by its digest.
 
 Every write goes to a temporary file in the same folder, is flushed to disk and then renamed over
-the target. Trade-off: a crash can leave a ``.tmp-*`` file behind; it is never read and the next
-write to the same folder removes it if it is older than a day.
+the target. Trade-off: a crash can leave a ``.tmp-*`` file behind; it is never read.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-
-import pandas as pd
 
 from benchmark.errors import StoreError
 
@@ -64,12 +61,6 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON with sorted keys, two-space indent and a final newline, atomically."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table as Parquet, the same bytes for the same table."""
-    with atomic_file(path) as stream:
-        frame.to_parquet(stream, index=False, compression="zstd")
 
 
 def write_with(path: Path, writer: Callable[[IO[bytes]], object]) -> None:

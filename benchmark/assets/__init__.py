@@ -21,7 +21,7 @@ from benchmark.errors import WeightsError
 from benchmark.files import sha256_of_file, write_bytes, write_json
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class AssetRecord(BaseModel):
@@ -111,6 +111,22 @@ def load_asset(name: str, folder: Path | None = None) -> tuple[dict[str, Tensor]
         )
     tensors = load_file(path)
     return {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}, record
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], record: AssetRecord) -> None:
+    """Load an asset's weights into the network that they are for.
+
+    Raises:
+        WeightsError: if they are of another architecture.
+    """
+    try:
+        network.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"the weights do not fit the network: {error}",
+            where=f"{record.name}.safetensors",
+            mend=f"train them again: {record.command}",
+        ) from error
 
 
 def save_asset(

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.assets import AssetRecord, load_asset
+from benchmark.assets import AssetRecord, fill, load_asset
 from benchmark.contexts.base import CONTEXTS, ContextPredictor
-from benchmark.errors import WeightsError
 
 ASSET = "context-cnn"
 
@@ -96,12 +95,5 @@ class CnnPredictor(ContextPredictor):
 
 def _built(state: dict[str, Tensor], record: AssetRecord) -> ContextNet:
     network = ContextNet(len(record.settings["contexts"]))
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"the weights do not fit the network: {error}",
-            where=f"{record.name}.safetensors",
-            mend=f"train them again: {record.command}",
-        ) from error
+    fill(network, state, record)
     return network

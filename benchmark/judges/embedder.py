@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from benchmark.assets import load_asset
-from benchmark.errors import WeightsError
+from benchmark.assets import fill, load_asset
 
 ASSET = "face-embedder"
 
@@ -112,14 +111,7 @@ def load_embedder(device: torch.device | str = "cpu", folder: Path | None = None
     """
     state, record = load_asset(ASSET, folder)
     network = FaceEmbedder()
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"the weights do not fit the network: {error}",
-            where=f"{record.name}.safetensors",
-            mend=f"train them again: {record.command}",
-        ) from error
+    fill(network, state, record)
     _fold_normalisation(network.eval())
     return network.requires_grad_(False).to(device).to(memory_format=torch.channels_last)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import StoreError
 from benchmark.progress import Reporter
 from benchmark.runner.store import Store
 from benchmark.runner.units import Stage, Unit
@@ -61,16 +60,7 @@ def run_unit(
     found = store.find(unit.stage, unit.key)
     if found is not None:
         return Outcome(found, 0.0, cached=True)
-    inputs = {}
-    for role, (stage, key) in unit.needs.items():
-        folder = store.find(stage, key)
-        if folder is None:
-            raise StoreError(
-                f"{unit.title} needs the result {stage}/{key}, which is not in the store",
-                where=str(store.root),
-                mend="run the same command again: what is missing is rebuilt",
-            )
-        inputs[role] = folder
+    inputs = {role: store.require(*need) for role, need in unit.needs.items()}
     start = time.perf_counter()
     scratch = store.scratch(unit.stage, unit.key)
 

@@ -30,9 +30,9 @@ def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> N
     entries: list[dict[str, Any]] = []
     if metric is not None:
         direction = plan.scorers.metrics[metric].direction
-        evalset = EvalSet.load(_entry(store, plan.data))
+        evalset = EvalSet.load(store.require(*plan.data.need()))
         for run in _one_seed_each(request.systems):
-            images = np.load(_entry(store, plan.enhancements[run]) / "images.npy")
+            images = np.load(store.require(*plan.enhancements[run].need()) / "images.npy")
             worst = _worst_rows(samples, run, request.headline_axis, metric, direction)
             entries += [
                 _case(run, row, metric=metric, evalset=evalset, images=images, folder=folder)
@@ -106,9 +106,3 @@ def _picture(folder: Path, stem: str, pixels: NDArray[np.uint8]) -> str:
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     write_with(folder / "gallery" / name, lambda stream: image.save(stream, "PNG", optimize=True))
     return f"gallery/{name}"
-
-
-def _entry(store: Store, unit: Any) -> Path:
-    found = store.find(unit.stage, unit.key)
-    assert found is not None, f"{unit.title} was just computed"
-    return found

@@ -188,8 +188,7 @@ def _scorer_notes(plan: Plan, store: Store) -> list[str]:
     """What the scorers have to say about this dataset, for example the operating point."""
     notes = []
     for unit in plan.preparations.values():
-        folder = store.find(unit.stage, unit.key)
-        assert folder is not None, f"{unit.title} was just computed"
+        folder = store.require(*unit.need())
         found = json.loads((folder / "notes.json").read_text(encoding="utf-8"))
         notes += [f"{metric}: {note}" for metric, note in sorted(found.items())]
     return notes
@@ -201,8 +200,7 @@ def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame)
     for (system, status), rows in failed.groupby(["system", "status"], sort=True):
         warnings.append(f"{system}: {len(rows)} outputs with status {status}")
     for run in request.systems:
-        folder = store.find("enhance", plan.enhancements[run].key)
-        assert folder is not None, "enhanced in this run"
+        folder = store.require(*plan.enhancements[run].need())
         errors = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
         warnings += [f"{run.title}: {error}" for error in errors]
     if store.rebuilt:

@@ -90,8 +90,7 @@ def _write_folder(
         raise StoreError(
             f"cannot write: {error.strerror}", where=str(folder), mend="choose another --runs"
         ) from error
-    analysis = store.find(plan.analysis.stage, plan.analysis.key)
-    assert analysis is not None, "the analysis was just computed"
+    analysis = store.require(*plan.analysis.need())
     for name in TABLES:
         write_bytes(folder / f"{name}.parquet", (analysis / f"{name}.parquet").read_bytes())
     shutil.rmtree(folder / "gallery", ignore_errors=True)

@@ -48,6 +48,21 @@ class Store:
         self._verified.add(folder)
         return folder
 
+    def require(self, stage: str, key: str) -> Path:
+        """The folder of an entry that has to be there.
+
+        Raises:
+            StoreError: if it is not, or is damaged.
+        """
+        folder = self.find(stage, key)
+        if folder is None:
+            raise StoreError(
+                f"the result {stage}/{key} is not in the store",
+                where=str(self.root),
+                mend="run the same command again: what is missing is rebuilt",
+            )
+        return folder
+
     def build(self, stage: str, key: str, fill: Callable[[Path], None]) -> Path:
         """Let ``fill`` write the files of a new entry and give it its name when it returns.
 

@@ -70,3 +70,11 @@ def test_a_full_disk_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No space left"):
         Store(tmp_path).build("train", "k", full)
     assert list((tmp_path / "train").iterdir()) == []
+
+
+def test_what_has_to_be_there_is_handed_out_or_said_to_be_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    built = store.build("score", "k", fill)
+    assert store.require("score", "k") == built
+    with pytest.raises(StoreError, match="score/other is not in the store"):
+        store.require("score", "other")
