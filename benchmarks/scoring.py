@@ -88,7 +88,7 @@ def rendered(samples: int, size: int) -> EvalSet:
         probe.images[~shown],
         "benchmark",
         landmarks=probe.landmarks[~shown],
-        skin=probe.skin[~shown],
+        masks={"skin": probe.skin[~shown]},
         gallery=probe.images[shown],
         gallery_landmarks=probe.landmarks[shown],
         gallery_frame=frame[shown].reset_index(drop=True),

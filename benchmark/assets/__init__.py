@@ -13,12 +13,13 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import WeightsError
 from benchmark.files import sha256_of_file, write_bytes, write_json
+from benchmark.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -56,6 +57,27 @@ class AssetRecord(BaseModel):
     data: dict[str, Any]
     card: dict[str, Any]
     caveats: tuple[str, ...] = ()
+
+
+class Training(Protocol):
+    """Renders, trains, validates and writes one instrument."""
+
+    def __call__(self, folder: Path | None = None, *, device: str = "cpu") -> AssetRecord:
+        """Train; ``folder`` is where weights and record go, by default the installed package."""
+
+
+#: What ``instruments train`` can train, by the name of the asset.
+INSTRUMENTS: Registry[Training] = Registry("instrument", group="equilux.instruments")
+
+for _name, _target, _summary in (
+    ("face-embedder", "judges.embedder_training:train_embedder", "face embedder of a loss"),
+    ("context-cnn", "contexts.training:train_context_predictor", "context predictor p(c|x)"),
+    ("fundus-segmenter", "judges.fundus_training:train_segmenter", "vessels and lesions"),
+    ("sign-reader", "judges.signs_training:train_loss_reader", "sign reader of a loss"),
+    ("sign-judge", "judges.signs_training:train_judge_reader", "sign reader of record"),
+    ("face-attributes", "judges.attributes_training:train_attributes", "tone, pose, expression"),
+):
+    INSTRUMENTS.add(_name, f"benchmark.{_target}", summary=_summary)
 
 
 def asset_folder() -> Path:

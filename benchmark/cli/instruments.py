@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +13,16 @@ from benchmark.cli.run import Devices, torch_device
 app = typer.Typer(help="Small networks that the suite trains for itself.", no_args_is_help=True)
 
 
-class Instruments(StrEnum):
-    """Which there are."""
-
-    FACE_EMBEDDER = "face-embedder"
-    CONTEXT_CNN = "context-cnn"
-
-
 @app.command()
 def show(
-    name: Annotated[Instruments | None, typer.Argument(help="Without: all of them.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Without: all of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Print how an instrument was trained and how good it is, per group."""
-    from benchmark.assets import asset_names, load_record
+    from benchmark.assets import INSTRUMENTS, asset_names, load_record
 
-    records = [load_record(n) for n in ([name.value] if name else asset_names())]
+    names = (INSTRUMENTS.entry(name).name,) if name else asset_names()
+    records = [load_record(n) for n in names]
     if as_json or name:
         print_json([record.model_dump() for record in records])
     else:
@@ -39,7 +32,7 @@ def show(
 
 @app.command()
 def train(
-    name: Annotated[Instruments, typer.Argument()],
+    name: Annotated[str, typer.Argument()],
     out: Annotated[
         Path | None, typer.Option(help="Folder for weights and record; default: the package's.")
     ] = None,
@@ -48,9 +41,7 @@ def train(
     ),
 ) -> None:
     """Train an instrument again from its seeds; minutes on two cores."""
-    from benchmark.contexts.training import train_context_predictor
-    from benchmark.judges.embedder_training import train_embedder
+    from benchmark.assets import INSTRUMENTS
 
-    function = train_embedder if name is Instruments.FACE_EMBEDDER else train_context_predictor
-    record = function(out, device=torch_device(device))
+    record = INSTRUMENTS.get(name)(out, device=torch_device(device))
     typer.echo(f"{record.name}: sha256 {record.sha256}")

@@ -66,4 +66,4 @@ def _design(
                 f"--clusters wants whole numbers, not {clusters!r}", mend="for example 13,10,9,16"
             ) from None
     axis = next(axis for axis in spec.axes if axis.name == spec.headline_axis)
-    return [spec.profiles[profile.value].identities] * len(axis.levels), "crossed"
+    return [spec.profiles[profile.value].subjects] * len(axis.levels), "crossed"

@@ -16,11 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.assets import AssetRecord, asset_folder, save_asset
+from benchmark.assets.fitting import fit, initialised
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, ContextNet
 from benchmark.contexts.evaluation import accuracy, calibration_error, recall_table
 from benchmark.contexts.samples import ContextSet, Images, context_samples
-from benchmark.data.degradations import STRATA, degrade
+from benchmark.data.degradations import LOW_LIGHT, degrade
 from benchmark.imaging.augmentation import Augmentation, augment
 from benchmark.probes.faces import FaceProbe
 from benchmark.progress import Reporter
@@ -77,32 +78,25 @@ def fit_context_net(
     present = np.unique(samples.labels)
     images = torch.from_numpy(samples.images).permute(0, 3, 1, 2)
     rows_of = [torch.from_numpy(np.flatnonzero(samples.labels == label)) for label in present]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        network = ContextNet(len(present)).to(device)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.rate, weight_decay=settings.decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.rate, total_steps=settings.steps, pct_start=0.15
-    )
-    generator = torch.Generator().manual_seed(settings.seed)
+    network = initialised(lambda: ContextNet(len(present)), settings.seed).to(device)
     share = settings.batch // len(present)
     target = torch.arange(len(present)).repeat_interleave(share).to(device)
-    with (reporter or Reporter()).task("train context predictor", settings.steps) as advance:
-        for _ in range(settings.steps):
-            rows = torch.cat(
-                [r[torch.randint(len(r), (share,), generator=generator)] for r in rows_of]
-            )
-            views = augment(images[rows].to(device).float() / 255, generator, settings.augmentation)
-            loss = functional.cross_entropy(
-                network(views), target, label_smoothing=settings.smoothing
-            )
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            advance(1)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.cat([r[torch.randint(len(r), (share,), generator=generator)] for r in rows_of])
+        views = augment(images[rows].to(device).float() / 255, generator, settings.augmentation)
+        return functional.cross_entropy(network(views), target, label_smoothing=settings.smoothing)
+
+    fit(
+        network.parameters(),
+        loss,
+        steps=settings.steps,
+        rate=settings.rate,
+        decay=settings.decay,
+        seed=settings.seed,
+        title="context predictor",
+        reporter=reporter,
+    )
     return network.eval(), tuple(CONTEXTS[label] for label in present)
 
 
@@ -253,7 +247,7 @@ def _exposures(samples: ContextSet, seed: int) -> dict[str, Images]:
     """The images as they are and at every stratum of simulated low light."""
     return {"normal": samples.images} | {
         name: degrade(samples.images, samples.frame.assign(exposure=name), seed=seed)
-        for name in STRATA
+        for name in LOW_LIGHT
     }
 
 

@@ -1,4 +1,4 @@
-"""From clean views to an evaluation set: the probe or a folder, degraded by the task's rule."""
+"""From clean views to an evaluation set: a probe or somebody's data, spoilt by the task's rule."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.degradations import LowLight, PlantedEffect, assign_strata, degrade
+from benchmark.data.degradations import Acquisition, PlantedEffect, assign_strata, degrade
 from benchmark.data.evalset import EvalSet
 from benchmark.data.views import GALLERY, OK, Views
+from benchmark.probes import PROBES, ProbeSettings
 from benchmark.progress import Reporter
 from benchmark.spec.mapping import MappingSpec
 from benchmark.spec.task import Degradation
@@ -19,24 +20,15 @@ from benchmark.spec.task import Degradation
 
 def probe_evalset(payload: Mapping[str, Any], reporter: Reporter) -> EvalSet:
     """Render the probe that the payload names and degrade its probe views."""
-    from benchmark.probes.faces import FaceProbe
-
-    probe = FaceProbe(
-        split="test",
-        identities=payload["identities"],
+    settings = ProbeSettings(
+        subjects=payload["subjects"],
         views=payload["views"],
-        effect=payload["effect"],
         seed=payload["seed"],
+        effect=payload["effect"],
     )
-    shots = probe.identities * (probe.views + 1)
-    with reporter.task("render faces", shots) as advance:
-        samples = probe.render(advance=advance)
-    # everybody is in the gallery once in each tone: twins are compared within their own
-    frame = samples.frame.rename(columns={"identity": "cluster"}).assign(
-        status=OK, cohort=samples.frame["tone_level"]
-    )
-    views = Views(frame, samples.images, samples.landmarks, samples.skin)
-    return degraded(views, frame["view"].to_numpy(dtype=np.int64), payload)
+    with reporter.task(f"render {payload['probe']}", settings.subjects) as advance:
+        views = PROBES.get(payload["probe"])(settings, advance=advance)
+    return degraded(views, views.frame["view"].to_numpy(dtype=np.int64), payload)
 
 
 def folder_evalset(payload: Mapping[str, Any], folder: Path) -> EvalSet:
@@ -53,43 +45,47 @@ def folder_evalset(payload: Mapping[str, Any], folder: Path) -> EvalSet:
 
 
 def degraded(views: Views, numbers: NDArray[np.int64], payload: Mapping[str, Any]) -> EvalSet:
-    """Split clean views into gallery and probes, and put the probes in the dark.
+    """Split clean views into gallery and probes, and spoil the probes.
 
     Args:
-        views: clean views.
-        numbers: ``[N]`` number of the view within its identity; counterfactual twins share it,
-            and with it their exposure, so that a gap between them is caused by tone alone.
+        views: clean views; where they bring degraded inputs of their own, those are kept.
+        numbers: ``[N]`` number of the view within its cluster; counterfactual twins share it, and
+            with it their stratum, so that a gap between them is caused by the group alone.
         payload: of the data stage; ``degradation`` and ``seed`` are used.
     """
-    rule = Degradation.model_validate(payload["degradation"])
     in_gallery = (views.frame["role"] == GALLERY).to_numpy()
     probes = np.flatnonzero(~in_gallery)
-    frame = views.frame.drop(columns="role").iloc[probes].reset_index(drop=True)
-    strata = {name: LowLight(**level.model_dump()) for name, level in rule.strata.items()}
-    frame[rule.axis] = assign_strata(
-        frame["cluster"].tolist(),
-        numbers[probes].tolist(),
-        seed=payload["seed"],
-        names=list(strata),
-    )
+    kept = [name for name in views.frame if name not in {"role", "view"}]
+    frame = views.frame[kept].iloc[probes].reset_index(drop=True)
     references = views.images[probes]
-    inputs = degrade(
-        references,
-        frame.rename(columns={rule.axis: "exposure"}),
-        seed=payload["seed"],
-        strata=strata,
-        planted=[PlantedEffect(**effect.model_dump()) for effect in rule.planted],
-    )
+    if views.inputs is not None:
+        inputs = views.inputs[probes]
+    else:
+        rule = Degradation.model_validate(payload["degradation"])
+        strata = {name: Acquisition(**level.model_dump()) for name, level in rule.strata.items()}
+        frame[rule.axis] = assign_strata(
+            frame["cluster"].tolist(),
+            numbers[probes].tolist(),
+            seed=payload["seed"],
+            names=list(strata),
+        )
+        inputs = degrade(
+            references,
+            frame,
+            seed=payload["seed"],
+            strata=strata,
+            axis=rule.axis,
+            planted=[PlantedEffect(**effect.model_dump()) for effect in rule.planted],
+        )
     usable_gallery = np.flatnonzero(in_gallery & (views.frame["status"] == OK).to_numpy())
-    gallery_frame = views.frame.iloc[usable_gallery].reset_index(drop=True)
     return EvalSet(
         frame=frame,
         inputs=inputs,
         references=references,
         digest="",
         landmarks=views.landmarks[probes] if views.landmarks is not None else None,
-        skin=views.skin[probes] if views.skin is not None else None,
+        masks={name: mask[probes] for name, mask in views.masks.items()},
         gallery=views.images[usable_gallery],
         gallery_landmarks=None if views.landmarks is None else views.landmarks[usable_gallery],
-        gallery_frame=gallery_frame,
+        gallery_frame=views.frame.iloc[usable_gallery].reset_index(drop=True),
     )

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmark.assets import AssetRecord, asset_folder, save_asset
-from benchmark.data.degradations import STRATA, degrade
+from benchmark.assets.fitting import fit
+from benchmark.data.degradations import LOW_LIGHT, degrade
 from benchmark.imaging.alignment import align
 from benchmark.imaging.augmentation import Augmentation, augment
 from benchmark.imaging.colour import to_linear, to_srgb
@@ -109,28 +110,27 @@ def fit_embedder(
         torch.manual_seed(settings.seed)
         network = FaceEmbedder().to(device).to(memory_format=torch.channels_last)
         centres = nn.Parameter(torch.randn(int(identities.max()) + 1, EMBEDDING_SIZE).to(device))
-    optimiser = torch.optim.AdamW(
-        [*network.parameters(), centres], lr=settings.rate, weight_decay=settings.decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.rate, total_steps=settings.steps, pct_start=0.15
-    )
-    generator = torch.Generator().manual_seed(settings.seed)
     labels = torch.tensor(identities)
-    with (reporter or Reporter()).task("train face embedder", settings.steps) as advance:
-        for _ in range(settings.steps):
-            rows = torch.randint(len(crops), (settings.batch,), generator=generator)
-            images = crops[rows].to(device).float() / 255
-            views = augment(images, generator, settings.augmentation)
-            target = labels[rows].to(device)
-            cosine = network(views) @ functional.normalize(centres, dim=1).T
-            hindered = cosine - settings.margin * functional.one_hot(target, len(centres))
-            loss = functional.cross_entropy(settings.scale * hindered, target, label_smoothing=0.05)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            advance(1)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(crops), (settings.batch,), generator=generator)
+        images = crops[rows].to(device).float() / 255
+        views = augment(images, generator, settings.augmentation)
+        target = labels[rows].to(device)
+        cosine = network(views) @ functional.normalize(centres, dim=1).T
+        hindered = cosine - settings.margin * functional.one_hot(target, len(centres))
+        return functional.cross_entropy(settings.scale * hindered, target, label_smoothing=0.05)
+
+    fit(
+        [*network.parameters(), centres],
+        loss,
+        steps=settings.steps,
+        rate=settings.rate,
+        decay=settings.decay,
+        seed=settings.seed,
+        title="face embedder",
+        reporter=reporter,
+    )
     network.eval()
     return network
 
@@ -223,7 +223,7 @@ def low_light_conditions(faces: FaceSamples, seed: int) -> dict[str, Images]:
     is not, which is the state that an enhancer's output is in.
     """
     conditions = {}
-    for name, sensor in STRATA.items():
+    for name, sensor in LOW_LIGHT.items():
         frame = faces.frame.assign(exposure=name)
         dim = degrade(faces.images, frame, seed=seed)
         conditions[name] = dim

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # listing metrics must not import torch
 
     from benchmark.data.evalset import EvalSet
 
-Need = Literal["reference", "input", "landmarks", "skin", "gallery", "weights"]
+#: ``reference``, ``input``, ``landmarks``, ``gallery``, ``label``, ``weights`` or ``mask:NAME``.
+Need = str
 State = Mapping[str, NDArray[np.generic]]
 Column = NDArray[np.float64]
 

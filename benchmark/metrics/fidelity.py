@@ -60,7 +60,7 @@ class SkinTone(_Paired):
             1,
             "deg",
             (-180, 180),
-            frozenset({"reference", "skin"}),
+            frozenset({"reference", "mask:skin"}),
             "typology angle of the skin, output minus reference; positive is lighter",
             source="Chardon et al. 1991",
             ideal=0.0,
@@ -71,7 +71,7 @@ class SkinTone(_Paired):
             -1,
             "deg",
             (0, 180),
-            frozenset({"reference", "skin"}),
+            frozenset({"reference", "mask:skin"}),
             "how far the skin's typology angle is from that of the reference",
             ratio_scale=True,
             source="Chardon et al. 1991",
@@ -82,10 +82,10 @@ class SkinTone(_Paired):
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
     ) -> dict[str, Column]:
         """See :class:`Scorer`; NaN without a mask or where it is empty."""
-        if evalset.skin is None:
+        if "skin" not in evalset.masks:
             unknown = np.full(len(index), np.nan)
             return {"ita_shift": unknown, "ita_shift_abs": unknown}
-        mask = torch.from_numpy(evalset.skin[index]).to(outputs.device)
+        mask = torch.from_numpy(evalset.masks["skin"][index]).to(outputs.device)
         now, truth = (
             column(typology_angle(to_lab(images), mask))
             for images in (outputs, self.references(evalset, index, outputs))

@@ -1,1 +1,27 @@
-"""Licence-free rendered data with known truth."""
+"""Licence-free rendered data with known truth; registered by text, so nothing heavy is imported."""
+
+from benchmark.probes.base import PROBES, Probe, ProbeSettings
+
+PROBES.add(
+    "faces",
+    "benchmark.probes.faces.adapter:face_views",
+    summary="ray-marched heads in the ten Monk skin tones",
+    provides=("reference", "input", "landmarks", "gallery", "mask:skin"),
+)
+PROBES.add(
+    "fundus",
+    "benchmark.probes.fundus:fundus_views",
+    summary="retinal photographs with vessels, disc, macula and lesions, in three pigmentations",
+    provides=(
+        *("reference", "input", "mask:valid", "mask:vessels", "mask:disc"),
+        *("mask:microaneurysms", "mask:exudates"),
+    ),
+)
+PROBES.add(
+    "signs",
+    "benchmark.probes.signs:sign_views",
+    summary="pictogram signs and lettered plates in scenes under four illuminants",
+    provides=("reference", "input", "label"),
+)
+
+__all__ = ["PROBES", "Probe", "ProbeSettings"]

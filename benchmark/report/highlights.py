@@ -11,10 +11,10 @@ from benchmark.report.wording import EFFECT_VERDICTS, GAP_VERDICTS, Scale, human
 
 
 def spread_metrics(view: RunView) -> tuple[MetricRecord, ...]:
-    """The metrics whose gaps are the headline: identity and outcome, or else the quality."""
+    """The metrics whose gaps are the headline: endpoint and outcome, or else the quality."""
     line = view.manifest.headline
     available = view.manifest.headline_metrics
-    found = tuple(m for m in available if m.name in {line.identity, line.outcome})
+    found = tuple(m for m in available if m.name in {line.endpoint, line.outcome})
     return found or available[:1]
 
 

@@ -96,7 +96,7 @@ class HeadlineRecord(_Record):
     """The axis and the metrics of the first table; a task without a yes/no outcome has None."""
 
     axis: str
-    identity: str
+    endpoint: str
     quality: str
     outcome: str | None = None
 
@@ -158,9 +158,9 @@ class Manifest(_Record):
 
     @property
     def headline_metrics(self) -> tuple[MetricRecord, ...]:
-        """Quality, identity and outcome, in that order, without repetition, where available."""
+        """Quality, endpoint and outcome, in that order, without repetition, where available."""
         line = self.headline
-        names = dict.fromkeys(n for n in (line.quality, line.identity, line.outcome) if n)
+        names = dict.fromkeys(n for n in (line.quality, line.endpoint, line.outcome) if n)
         return tuple(m for m in map(self.metric, names) if m.available)
 
     @property

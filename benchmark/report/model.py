@@ -203,7 +203,7 @@ def _check_names(view: RunView) -> None:
     manifest = view.manifest
     declared = {metric.name for metric in manifest.metrics}
     line = manifest.headline
-    wanted = {name for name in (line.quality, line.identity, line.outcome) if name}
+    wanted = {name for name in (line.quality, line.endpoint, line.outcome) if name}
     _require(wanted, declared, "headline metrics", view.folder)
     _require({line.axis}, {axis.name for axis in manifest.axes}, "headline axis", view.folder)
     pairs = {f"{system}/{arm}" for system, arm in view.by_key}

@@ -23,7 +23,7 @@ def tiers(view: RunView) -> Table | None:
         caption="Tiers: systems in one tier cannot be told apart on the same people",
         columns=[
             TH("system", facet=True),
-            TH("metric", facet=True, preset=humanise(view.manifest.headline.identity)),
+            TH("metric", facet=True, preset=humanise(view.manifest.headline.endpoint)),
             TH("ranked by", facet=True),
             TH("value", numeric=True),
             TH("tier", numeric=True),
@@ -62,7 +62,7 @@ def strata(view: RunView) -> Table | None:
         caption="Gaps within each context: a gap that only pooling makes is absent here",
         columns=[
             TH("system", facet=True),
-            TH("metric", facet=True, preset=humanise(first.identity)),
+            TH("metric", facet=True, preset=humanise(first.endpoint)),
             TH("axis", facet=True, preset=humanise(first.axis)),
             TH("within", facet=True),
             TH("groups", numeric=True),

@@ -168,7 +168,7 @@ def gaps(view: RunView) -> Table:
         caption="Gaps between groups, each beside the gap that chance alone gives",
         columns=[
             TH("system", facet=True),
-            TH("metric", facet=True, preset=humanise(first.identity)),
+            TH("metric", facet=True, preset=humanise(first.endpoint)),
             TH("axis", facet=True, preset=humanise(first.axis)),
             TH("worst group"),
             TH("gap", numeric=True),
@@ -275,7 +275,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
         caption=f"{comparison.arm} minus {comparison.baseline} on {comparison.system}",
         columns=[
             TH("what"),
-            TH("metric", facet=True, preset=humanise(view.manifest.headline.identity)),
+            TH("metric", facet=True, preset=humanise(view.manifest.headline.endpoint)),
             TH("axis", facet=True),
             TH("effect", numeric=True),
             TH("95 % interval", numeric=True),

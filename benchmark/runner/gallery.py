@@ -22,7 +22,7 @@ _SIDE = 160
 def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> None:
     """Write ``gallery/index.json`` and its pictures: per system and group, the worst sample.
 
-    Worst is by the identity metric of the headline, or the first primary metric that is at hand;
+    Worst is by the endpoint of the headline, or the first primary metric that is at hand;
     of a host trained in several seeds the first seed is shown.
     """
     samples = pd.read_parquet(folder / "samples.parquet")
@@ -43,7 +43,7 @@ def write_gallery(request: Request, plan: Plan, store: Store, folder: Path) -> N
 
 def _metric(request: Request, plan: Plan, samples: pd.DataFrame) -> str | None:
     spec = request.task.spec.metrics
-    candidates = (spec.headline.get("identity"), *spec.primary, *request.metrics)
+    candidates = (spec.headline.endpoint, *spec.primary, *request.metrics)
     return next((m for m in candidates if m in plan.scorers.metrics and m in samples), None)
 
 

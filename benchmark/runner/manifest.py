@@ -98,9 +98,8 @@ def _levels(samples: pd.DataFrame, axis: str, declared: list[str]) -> list[str]:
 
 def _headline(request: Request) -> dict[str, str]:
     """The headline metrics; one that was deselected gives way to the first that is measured."""
-    names = request.task.spec.metrics.headline
+    wanted = request.task.spec.metrics.headline.model_dump(exclude_none=True)
     first = request.metrics[0]
-    wanted = {role: names.get(role, first) for role in ("quality", "identity", "outcome")}
     return {role: name if name in request.metrics else first for role, name in wanted.items()}
 
 

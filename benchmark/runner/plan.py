@@ -69,8 +69,7 @@ def make_plan(request: Request) -> Plan:
         run: _enhance_unit(request, run, data, trainings.get(run)) for run in request.systems
     }
     scorers = plan_scorers(request.metrics)
-    if request.real is not None:
-        scorers = _without_skin(scorers)
+    scorers = _with_what_there_is(scorers, request)
     preparations = {
         name: Unit(
             "prepare",
@@ -124,7 +123,7 @@ def _data_unit(request: Request) -> Unit:
             "source": "probe",
             "probe": spec.probe.name,
             "effect": spec.probe.effect,
-            "identities": request.profile.identities,
+            "subjects": request.profile.subjects,
             "views": request.profile.views,
         }
         hints, title = {}, f"{spec.probe.name} probe"
@@ -140,9 +139,7 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
         "pool",
         "training pool",
         {
-            "faces": training.faces,
-            "generic": training.generic,
-            "degradation": request.task.spec.degradation.model_dump(mode="json"),
+            "samples": training.samples,
             "predictor": "cnn",
             "seed": DATA_SEED,
             "assets": _assets("context-cnn"),
@@ -184,16 +181,19 @@ def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun,
     return (pool, *calibrations.values()), trainings
 
 
-def _without_skin(plan: ScorerPlan) -> ScorerPlan:
-    """Photographs come without a skin mask: what needs one is unavailable, not a failure."""
-    lack = Unavailable(
-        "photographs come without a mask of the skin", "python -m benchmark run without --data"
-    )
-    needing = {name for name, spec in plan.metrics.items() if "skin" in spec.needs}
+def _with_what_there_is(plan: ScorerPlan, request: Request) -> ScorerPlan:
+    """A metric that needs what the data do not hold is unavailable, which is no failure."""
+    at_hand = request.provides | {"weights"}
+    lacking = {name: sorted(spec.needs - at_hand) for name, spec in plan.metrics.items()}
+    absent = {
+        name: Unavailable(f"the data hold no {', '.join(needs)}", "name the column in the mapping")
+        for name, needs in lacking.items()
+        if needs
+    }
     return ScorerPlan(
-        {n: s for n, s in plan.scorers.items() if not set(s.metrics) <= needing},
-        {n: s for n, s in plan.metrics.items() if n not in needing},
-        plan.unavailable | dict.fromkeys(sorted(needing), lack),
+        {n: s for n, s in plan.scorers.items() if not set(s.metrics) <= set(absent)},
+        {n: s for n, s in plan.metrics.items() if n not in absent},
+        plan.unavailable | absent,
         plan.specs,
     )
 

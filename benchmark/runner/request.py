@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmark.data.folder import folder_digest
 from benchmark.enhancers import ENHANCERS
 from benchmark.errors import EquiluxError
+from benchmark.probes import PROBES
 from benchmark.registry import unknown_name
 from benchmark.spec.catalogue import TaskFolder
 from benchmark.spec.mapping import MappingSpec
@@ -55,6 +56,13 @@ class Request:
     axes: tuple[Axis, ...]
     headline_axis: str
     real: RealData | None = None
+
+    @property
+    def provides(self) -> frozenset[str]:
+        """The needs of metrics (``metrics.base.Need``) that the data satisfy."""
+        if self.real is not None:
+            return frozenset({"reference", "input", "landmarks", "gallery"})
+        return frozenset(PROBES.entry(self.task.spec.probe.name).meta["provides"])
 
     @property
     def profile(self) -> Profile:

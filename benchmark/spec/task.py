@@ -27,12 +27,15 @@ class Axis(Spec):
     title: str = ""
 
 
-class LowLightStratum(Spec):
-    """One exposure of the low-light simulation."""
+class Stratum(Spec):
+    """One way of taking the picture; see ``benchmark.data.degradations.Acquisition``."""
 
-    exposure: Annotated[float, Field(gt=0, le=1)] = Field(description="Share of full exposure.")
-    full_well: Annotated[float, Field(gt=0)] = Field(description="Electrons at white.")
-    read_noise: Annotated[float, Field(ge=0)] = Field(description="Electrons, standard deviation.")
+    exposure: Annotated[float, Field(gt=0, le=1, description="Share of full exposure.")] = 1.0
+    full_well: Annotated[float, Field(gt=0, description="Electrons at white.")] = 1000.0
+    read_noise: Annotated[float, Field(ge=0, description="Electrons, standard deviation.")] = 4.0
+    blur: Annotated[float, Field(ge=0, le=0.2, description="Share of the shorter side.")] = 0.0
+    haze: Annotated[float, Field(ge=0, lt=1, description="Share of scattered light.")] = 0.0
+    uneven: Annotated[float, Field(ge=0, lt=1, description="Light missing at one side.")] = 0.0
 
 
 class Planted(Spec):
@@ -45,11 +48,10 @@ class Planted(Spec):
 
 
 class Degradation(Spec):
-    """Low light as physics; every sample falls in one stratum, which becomes a context axis."""
+    """How pictures are spoilt; every sample falls in one stratum, which becomes a context axis."""
 
-    kind: Literal["low-light"]
     axis: ColumnName
-    strata: dict[str, LowLightStratum] = Field(min_length=1)
+    strata: dict[str, Stratum] = Field(min_length=1)
     planted: list[Planted] = []
 
 
@@ -57,7 +59,23 @@ class Probe(Spec):
     """The embedded rendered dataset that is used when no ``--data`` is given."""
 
     name: Name
-    effect: Literal["tone", "none"] = "tone"
+    effect: Annotated[
+        Literal["group", "none"],
+        Field(description="none: group labels are shuffled, so that no group can differ."),
+    ] = "group"
+
+
+class Headline(Spec):
+    """The metrics of the first table."""
+
+    quality: Name = Field(description="How near the picture is to the clean one.")
+    endpoint: Name = Field(description="What the task is about.")
+    outcome: Name | None = Field(default=None, description="A yes or no that people live with.")
+
+    def names(self) -> tuple[str, ...]:
+        """Those that are given, the endpoint first."""
+        found = (self.endpoint, self.outcome, self.quality)
+        return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 class Metrics(Spec):
@@ -65,7 +83,7 @@ class Metrics(Spec):
 
     primary: list[Name] = Field(min_length=1, description="Claims are made on these, with Holm.")
     secondary: list[Name] = []
-    headline: dict[Literal["quality", "identity", "outcome"], Name]
+    headline: Headline
 
     def all(self) -> tuple[str, ...]:
         """Every metric once, primary first."""
@@ -87,10 +105,10 @@ class HostStudy(Spec):
 
 
 class Training(Spec):
-    """How long and on how much the hosts are trained."""
+    """How long and on how much the hosts are trained: a mixture of all contexts, the same for
+    every task, so that a host is trained once."""
 
-    faces: Positive = Field(description="Rendered training views of faces.")
-    generic: Positive = Field(description="Generic training images.")
+    samples: Positive = Field(description="Training images of every context.")
     steps: Positive
     seeds: list[Annotated[int, Field(ge=0, strict=True)]] = Field(min_length=1)
 
@@ -98,10 +116,27 @@ class Training(Spec):
 class Profile(Spec):
     """How much work a run does."""
 
-    identities: Positive = Field(description="Test identities rendered by the probe.")
-    views: Positive = Field(description="Probe views per identity and tone level.")
+    subjects: Positive = Field(description="Clusters of the probe: people, eyes, scenes.")
+    views: Positive = Field(description="Views of a subject in each group.")
+    phantoms: Annotated[
+        int, Field(ge=0, strict=True, description="Structure-free images; see the null test.")
+    ] = 0
     training: Training
     replicates: Positive = Field(description="Bootstrap and permutation replicates.")
+
+
+class Representation(Spec):
+    """Does an output still show the group that it came from? (metrics, section 5.2)"""
+
+    axis: ColumnName
+    judges: list[Name] = Field(min_length=1, description="Judges of the kind ``attribute``.")
+
+
+class Distribution(Spec):
+    """Are the outputs of every group as near to its clean images? (metrics, section 5.3)"""
+
+    axis: ColumnName
+    features: list[Name] = Field(min_length=2, description="Judges of the kind ``features``.")
 
 
 class Policy(Spec):
@@ -131,6 +166,13 @@ class TaskSpec(Spec):
     metrics: Metrics
     systems: list[Name]
     hosts: list[HostStudy] = []
+    representation: Representation | None = None
+    distribution: Distribution | None = None
+    protocol: Annotated[
+        Literal["frozen", "retrained"] | None,
+        Field(description="Whether recognisers saw enhanced images; None without a recogniser."),
+    ] = None
+    sanity: bool = Field(default=False, description="Check structure metrics on this dataset.")
     policy: Policy = Policy()
     profiles: dict[ProfileName, Profile]
     limits: list[str] = Field(min_length=1, description="What must not be concluded.")
@@ -145,7 +187,7 @@ class TaskSpec(Spec):
         missing = {"smoke", "quick", "full"} - set(self.profiles)
         if missing:
             raise ValueError(f"profiles lacks {', '.join(sorted(missing))}")
-        unmeasured = set(self.metrics.headline.values()) - set(self.metrics.all())
+        unmeasured = set(self.metrics.headline.names()) - set(self.metrics.all())
         if unmeasured:
             raise ValueError(f"headline metrics not measured: {', '.join(sorted(unmeasured))}")
         return self

@@ -26,7 +26,7 @@ from benchmark.contexts.training import (
     save_context_net,
     train_context_predictor,
 )
-from benchmark.data.degradations import STRATA
+from benchmark.data.degradations import LOW_LIGHT
 from benchmark.errors import WeightsError
 from benchmark.probes.faces import FaceProbe
 
@@ -206,7 +206,7 @@ def test_real_faces_keep_their_context_in_the_dark_whoever_they_are(shared_data:
     people = pd.read_csv(folder / "metadata.csv").iloc[::2]
     small = [Image.open(folder / name).resize((128, 128)) for name in people["file_name"]]
     dark = [
-        STRATA["dark"].apply(np.asarray(image), stream=name, seed=0)
+        LOW_LIGHT["dark"].apply(np.asarray(image), stream=name, seed=0)
         for image, name in zip(small, people["file_name"], strict=True)
     ]
     batch = torch.from_numpy(np.stack(dark)).permute(0, 3, 1, 2).float() / 255

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from benchmark.data.degradations import (
-    STRATA,
-    LowLight,
+    LOW_LIGHT,
+    Acquisition,
     PlantedEffect,
     assign_strata,
     degrade,
@@ -31,7 +31,7 @@ def _patch(level: int, side: int = 160) -> np.ndarray:
 @pytest.mark.parametrize("level", [120, 200, 255])
 @pytest.mark.parametrize("exposure", [0.3, 1.0])
 def test_mean_and_variance_are_poisson_plus_gauss(level: int, exposure: float) -> None:
-    sensor = LowLight(exposure=exposure, full_well=800.0, read_noise=6.0, bits=16)
+    sensor = Acquisition(exposure=exposure, full_well=800.0, read_noise=6.0, bits=16)
     out = _decode(sensor.apply(_patch(level), stream="a", seed=3))
     electrons = 800.0 * exposure * _decode(np.array(float(level)))
     if electrons > 760:  # white is clipped by the well: only the mean of the dark half is left
@@ -50,7 +50,7 @@ def test_mean_and_variance_are_poisson_plus_gauss(level: int, exposure: float) -
 
 def test_counts_follow_the_poisson_law() -> None:
     # no read noise and one code per electron: the codes are the counts
-    sensor = LowLight(exposure=0.05, full_well=255.0, read_noise=0.0, bits=8)
+    sensor = Acquisition(exposure=0.05, full_well=255.0, read_noise=0.0, bits=8)
     out = sensor.apply(_patch(255), stream="counts", seed=0)
     lookup = {int(code): count for count, code in enumerate(_encode(np.arange(256) / 255))}
     counts = np.vectorize(lambda code: lookup[int(code)])(out).ravel()
@@ -70,14 +70,14 @@ def _encode(linear: np.ndarray) -> np.ndarray:
 
 def test_full_exposure_without_noise_returns_the_image() -> None:
     image = np.tile(np.arange(256, dtype=np.uint8)[:, None, None], (1, 4, 3))
-    sensor = LowLight(exposure=1.0, full_well=1e9, read_noise=0.0, bits=16)
+    sensor = Acquisition(exposure=1.0, full_well=1e9, read_noise=0.0, bits=16)
     difference = sensor.apply(image, stream="x", seed=0).astype(int) - image
     assert np.abs(difference).max() <= 1
 
 
 def test_float_and_uint8_inputs_agree() -> None:
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    sensor = STRATA["dim"]
+    sensor = LOW_LIGHT["dim"]
     one = sensor.apply(image, stream="s", seed=1)
     other = sensor.apply(image / 255, stream="s", seed=1)
     assert (one == other).all()
@@ -124,7 +124,7 @@ def test_planted_effects_touch_their_group_alone() -> None:
 def test_planted_read_noise_multiplies_the_variance() -> None:
     grey = np.stack([_patch(188)] * 2)
     frame = pd.DataFrame({"sample": ["a", "b"], "exposure": "x", "group": ["p", "q"]})
-    strata = {"x": LowLight(exposure=0.5, full_well=1e5, read_noise=3000.0, bits=16)}
+    strata = {"x": Acquisition(exposure=0.5, full_well=1e5, read_noise=3000.0, bits=16)}
     effect = PlantedEffect(axis="group", group="q", read_noise=1.5)
     out = _decode(degrade(grey, frame, seed=0, strata=strata, planted=[effect]))
     assert out[1].var() / out[0].var() == pytest.approx(1.5**2, rel=0.08)
@@ -165,7 +165,7 @@ def test_streams_are_far_apart() -> None:
 )
 def test_impossible_sensors_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(DataError, match="exposure"):
-        LowLight(**values)  # type: ignore[arg-type]
+        Acquisition(**values)  # type: ignore[arg-type]
 
 
 def test_unknown_stratum_is_named() -> None:

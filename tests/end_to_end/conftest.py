@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-TINY = {"identities: 10": "identities: 8", "faces: 48, generic: 48": "faces: 16, generic: 16"}
+TINY = {"subjects: 10": "subjects: 8", "samples: 24": "samples: 8"}
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def evalset(portraits: NDArray[np.uint8]) -> EvalSet:
         references=portraits[probe],
         digest="astronaut",
         landmarks=landmarks[probe],
-        skin=skin[probe],
+        masks={"skin": skin[probe]},
         gallery=portraits[shown],
         gallery_landmarks=landmarks[shown],
         gallery_frame=pd.DataFrame({"cluster": people[shown]}),

@@ -51,7 +51,7 @@ def enlarge(evalset: EvalSet, factor: int) -> EvalSet:
         evalset,
         inputs=grow(evalset.inputs),
         references=grow(evalset.references),
-        skin=grow(evalset.skin),
+        masks={name: grow(mask) for name, mask in evalset.masks.items()},
         gallery=grow(evalset.gallery),
         landmarks=(evalset.landmarks + 0.5) * factor - 0.5,
         gallery_landmarks=(evalset.gallery_landmarks + 0.5) * factor - 0.5,
@@ -157,7 +157,7 @@ def test_tiny_images_are_scored_or_unknown_never_fatal(scored: Scored) -> None:
         small,
         "tiny",
         landmarks=np.full((1, 5, 2), np.nan, np.float32),
-        skin=np.zeros((1, 8, 8), bool),
+        masks={"skin": np.zeros((1, 8, 8), bool)},
     )
     state = scored.scorer.prepare(tiny)
     with torch.inference_mode():

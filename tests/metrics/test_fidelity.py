@@ -108,7 +108,7 @@ def _one_colour(rgb: tuple[int, int, int]) -> EvalSet:
     skin = np.zeros((2, 16, 16), bool)
     skin[0, 4:12, 6:] = True
     frame = pd.DataFrame({"sample": ["a", "b"], "cluster": ["a", "b"], "status": "ok"})
-    return EvalSet(frame, image, image, "one colour", skin=skin)
+    return EvalSet(frame, image, image, "one colour", masks={"skin": skin})
 
 
 def test_skin_tone_shift_in_closed_form() -> None:
@@ -139,7 +139,7 @@ def test_skin_tone_shift_takes_the_short_way_round() -> None:
 def test_skin_tone_shift_without_masks_is_unknown(evalset: EvalSet) -> None:
     from dataclasses import replace
 
-    bare = replace(evalset, skin=None)
+    bare = replace(evalset, masks={})
     found = make_scorer("skin").score(batch(evalset.inputs), np.arange(6), bare, {})
     assert np.isnan(found["ita_shift_abs"]).all()
 

@@ -376,7 +376,7 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
         ],
         "headline": {
             "axis": "tone_level",
-            "identity": "id_cosine",
+            "endpoint": "id_cosine",
             "quality": "psnr",
             "outcome": "detected",
         },

@@ -30,13 +30,13 @@ def equal_people() -> Views:
         split="test", identities=20, views=1, effect="none", supersample=1, size=64
     ).render()
     frame = samples.frame.rename(columns={"identity": "cluster"}).assign(status=OK)
-    return Views(frame, samples.images, samples.landmarks, samples.skin)
+    return Views(frame, samples.images, samples.landmarks, {"skin": samples.skin})
 
 
 def verdicts(views: Views, planted: list[dict[str, Any]]) -> pd.DataFrame:
     """The gap rows of gamma's PSNR, SSIM and skin tone after degradation with a planted harm."""
     stratum = {"exposure": 0.1, "full_well": 1000.0, "read_noise": 4.0}
-    rule = {"kind": "low-light", "axis": "exposure", "strata": {"dim": stratum}, "planted": planted}
+    rule = {"axis": "exposure", "strata": {"dim": stratum}, "planted": planted}
     numbers = views.frame["view"].to_numpy()
     evalset = degraded(views, numbers, {"degradation": rule, "seed": 3})
     outputs = enhance_all(Gamma(), evalset, device=CPU)

@@ -22,7 +22,6 @@ PAYLOAD = {
     "seed": 3,
     "predictor": "oracle",
     "degradation": {
-        "kind": "low-light",
         "axis": "exposure",
         "strata": {
             "dim": {"exposure": 0.2, "full_well": 1000, "read_noise": 4},
