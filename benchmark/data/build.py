@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.data.degradations import Acquisition, PlantedEffect, assign_strata, degrade
 from benchmark.data.evalset import EvalSet
 from benchmark.data.views import GALLERY, OK, Views
-from benchmark.probes import PROBES, ProbeSettings
+from benchmark.probes import PHANTOMS, PROBES, ProbeSettings
 from benchmark.progress import Reporter
 from benchmark.spec.mapping import MappingSpec
 from benchmark.spec.task import Degradation
@@ -29,6 +29,12 @@ def probe_evalset(payload: Mapping[str, Any], reporter: Reporter) -> EvalSet:
     with reporter.task(f"render {payload['probe']}", settings.subjects) as advance:
         views = PROBES.get(payload["probe"])(settings, advance=advance)
     return degraded(views, views.frame["view"].to_numpy(dtype=np.int64), payload)
+
+
+def phantom_evalset(payload: Mapping[str, Any]) -> EvalSet:
+    """Structure-free pictures of a probe in the task's degradation, for the null test."""
+    views = PHANTOMS.get(payload["probe"])(payload["count"], seed=payload["seed"])
+    return degraded(views, np.arange(len(views.frame)), payload)
 
 
 def folder_evalset(payload: Mapping[str, Any], folder: Path) -> EvalSet:

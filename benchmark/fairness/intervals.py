@@ -64,6 +64,14 @@ def effective_n(
     return worth
 
 
+def student(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
+    """Student's interval of the mean of independent values; NaN below two of them."""
+    if len(values) < 2:
+        return float("nan"), float("nan")
+    margin = stats.t.isf((1 - level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    return float(values.mean() - margin), float(values.mean() + margin)
+
+
 def percentile(replicates: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
     """Equal-tailed quantiles of ``[B, ...]`` replicates."""
     low, high = np.quantile(replicates, [(1 - level) / 2, (1 + level) / 2], axis=0)

@@ -40,6 +40,7 @@ class JudgeCard:
         summary: one line for people.
         target: ``module:class`` that makes it with ``device=...``; empty where the metric that
             needs it knows how.
+        needs: what it needs of the data beside the images, as ``metrics.base.Need``.
         weights: names in the weights catalogue, empty if it needs none.
         licence: of code and weights, whichever binds the user most.
         trained_on: data, as far as the publisher says.
@@ -52,6 +53,7 @@ class JudgeCard:
     kind: Kind
     summary: str
     target: str = ""
+    needs: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     licence: str = ""
     trained_on: str = ""

@@ -1,6 +1,6 @@
 """Licence-free rendered data with known truth; registered by text, so nothing heavy is imported."""
 
-from benchmark.probes.base import PROBES, Probe, ProbeSettings
+from benchmark.probes.base import PHANTOMS, PROBES, Phantoms, Probe, ProbeSettings
 
 PROBES.add(
     "faces",
@@ -24,4 +24,10 @@ PROBES.add(
     provides=("reference", "input", "label"),
 )
 
-__all__ = ["PROBES", "Probe", "ProbeSettings"]
+PHANTOMS.add(
+    "fundus",
+    "benchmark.probes.fundus:fundus_phantoms",
+    summary="flat grey, smooth noise, and a retina without vessels, disc or lesions",
+)
+
+__all__ = ["PHANTOMS", "PROBES", "Phantoms", "Probe", "ProbeSettings"]

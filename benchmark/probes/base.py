@@ -45,5 +45,15 @@ class Probe(Protocol):
         """The views; ``advance`` is called with the number of subjects just done."""
 
 
+class Phantoms(Protocol):
+    """Renders pictures without any structure; column ``phantom`` says of which kind."""
+
+    def __call__(self, count: int, *, seed: int) -> Views:
+        """``count`` views, the kinds in equal numbers."""
+
+
+#: By the name of the probe whose structures are missing in them.
+PHANTOMS: Registry[Phantoms] = Registry("phantom set", group="equilux.phantoms")
+
 #: Entries carry ``provides``, the needs (``metrics.base.Need``) that their views satisfy.
 PROBES: Registry[Probe] = Registry("probe", group="equilux.probes")

@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from benchmark import __version__
+from benchmark.assets import load_record
 from benchmark.enhancers import ENHANCERS
 from benchmark.metrics.base import MetricSpec
-from benchmark.runner.plan import DATA_SEED, Plan
+from benchmark.runner.plan import Plan
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
+from benchmark.runner.units import DATA_SEED
 
 _NON_COMMERCIAL = re.compile(r"(?i)\bnc\b|noncommercial|non-commercial")
 _LIBRARIES = (
@@ -75,7 +77,10 @@ def make_manifest(
             *spec.limits,
             *(request.real.mapping.notes if request.real else []),
             *_scorer_notes(plan, store),
+            *plan.notes,
         ],
+        "protocol": spec.protocol,
+        "predictor": _predictor(request),
         "warnings": _warnings(request, plan, store, samples),
         "licences": _licences(request, plan),
         "statistics": spec.policy.model_dump(mode="json")
@@ -84,6 +89,14 @@ def make_manifest(
         "data": dict(plan.data.payload),
         "keys": {unit.title + " " + unit.stage: unit.key for unit in plan},
     }
+
+
+def _predictor(request: Request) -> dict[str, Any] | None:
+    """How well the contexts were known that schedules went by; None where nothing was trained."""
+    if not request.studies:
+        return None
+    record = load_record("context-cnn")
+    return {"name": record.name, "sha256": record.sha256, "card": record.card}
 
 
 def _versions() -> dict[str, str]:

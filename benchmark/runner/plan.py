@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.assets import load_record
+from benchmark.judges.base import Kind
 from benchmark.metrics import ScorerPlan, Unavailable, plan_scorers
+from benchmark.runner.observations import NullTest, Observed, plan_null_test, plan_observers
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
-from benchmark.runner.units import Stage, Unit
-
-#: Seed of everything about the evaluation data; training seeds are separate and never meet it.
-DATA_SEED = 20_230_617
+from benchmark.runner.units import DATA_SEED, Stage, Unit
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,10 @@ class Plan:
         scores: one per system run and scorer.
         analysis: the group statistics over everything.
         scorers: which scorer computes which metrics, and what is unavailable.
+        observed: by ``representation`` and ``distribution``, where the task has them.
+        null_test: what systems make of pictures without structure.
+        sanity: checks of the structure metrics on this dataset.
+        notes: what was asked for and cannot be had here.
     """
 
     data: Unit
@@ -39,6 +42,10 @@ class Plan:
     scores: dict[tuple[SystemRun, str], Unit]
     analysis: Unit
     scorers: ScorerPlan
+    observed: Mapping[str, Observed] = field(default_factory=dict)
+    null_test: NullTest | None = None
+    sanity: Unit | None = None
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Unit]:
         yield self.data
@@ -47,6 +54,14 @@ class Plan:
         yield from self.enhancements.values()
         yield from self.preparations.values()
         yield from self.scores.values()
+        for observed in self.observed.values():
+            yield from observed.units.values()
+        if self.null_test is not None:
+            yield self.null_test.data
+            yield from self.null_test.enhancements.values()
+            yield from self.null_test.counts.values()
+        if self.sanity is not None:
+            yield self.sanity
         yield self.analysis
 
     def by_stage(self) -> dict[Stage, list[Unit]]:
@@ -95,16 +110,49 @@ def make_plan(request: Request) -> Plan:
         for run in request.systems
         for name, scorer in scorers.scorers.items()
     }
-    return Plan(
+    observed, notes = _observed(request, data, enhancements)
+    null_test = plan_null_test(
+        request, lambda run, pictures: _enhance_unit(request, run, pictures, trainings.get(run))
+    )
+    draft = Plan(
         data,
         shared,
         trainings,
         enhancements,
         preparations,
         scores,
-        _analysis_unit(request, data, enhancements, scores, scorers),
+        data,  # stands in for the analysis, which needs all the others
         scorers,
+        observed,
+        null_test,
+        _sanity_unit(request, data, scorers),
+        notes,
     )
+    return replace(draft, analysis=_analysis_unit(request, draft))
+
+
+def _observed(
+    request: Request, data: Unit, enhancements: Mapping[SystemRun, Unit]
+) -> tuple[dict[str, Observed], tuple[str, ...]]:
+    kinds: dict[str, Kind] = {"representation": "attribute", "distribution": "features"}
+    found: dict[str, Observed] = {}
+    notes: tuple[str, ...] = ()
+    for name, kind in kinds.items():
+        observed, lacking = plan_observers(request, kind, data, enhancements)
+        notes += lacking
+        if observed is not None:
+            found[name] = observed
+    return found, notes
+
+
+def _sanity_unit(request: Request, data: Unit, scorers: ScorerPlan) -> Unit | None:
+    if not request.task.spec.sanity:
+        return None
+    payload = {
+        "scorers": list(scorers.scorers),
+        "identity": {name: scorer.identity for name, scorer in scorers.scorers.items()},
+    }
+    return Unit("sanity", "metric sanity", payload, {"data": data.need()}, request.device)
 
 
 def _data_unit(request: Request) -> Unit:
@@ -210,18 +258,19 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     return Unit("enhance", run.title, {"enhancer": run.enhancer}, needs, request.device)
 
 
-def _analysis_unit(
-    request: Request,
-    data: Unit,
-    enhancements: dict[SystemRun, Unit],
-    scores: dict[tuple[SystemRun, str], Unit],
-    scorers: ScorerPlan,
-) -> Unit:
-    spec = request.task.spec
-    needs = {"data": data.need()}
+def _analysis_unit(request: Request, plan: Plan) -> Unit:
+    spec, scorers = request.task.spec, plan.scorers
+    needs = {"data": plan.data.need()}
+    numbers: dict[SystemRun | None, str] = {None: "clean"}
     for number, run in enumerate(request.systems):
-        needs[f"{number}"] = enhancements[run].need()
-        needs |= {f"{number}/{name}": scores[run, name].need() for name in scorers.scorers}
+        numbers[run] = f"{number}"
+        needs[f"{number}"] = plan.enhancements[run].need()
+        needs |= {f"{number}/{name}": plan.scores[run, name].need() for name in scorers.scorers}
+        if plan.null_test is not None:
+            needs[f"{number}!"] = plan.null_test.counts[run].need()
+    for observed in plan.observed.values():
+        for (seen, judge), unit in observed.units.items():
+            needs[f"{numbers[seen]}@{judge}"] = unit.need()
     payload = {
         "systems": [[run.system, run.arm, run.seed] for run in request.systems],
         "scorers": list(scorers.scorers),
@@ -237,9 +286,23 @@ def _analysis_unit(
             if arm != study.baseline
         ],
         "declared": {name: _declared(spec) for name, spec in scorers.metrics.items()},
+        "reader": _reader(scorers),
+        "protocol": spec.protocol,
+        "representation": None,
+        "distribution": None,
+        "phantoms": True if plan.null_test else None,
         "seed": DATA_SEED,
-    }
+    } | {name: observed.payload() for name, observed in plan.observed.items()}
     return Unit("analyse", "group statistics", payload, needs)
+
+
+def _reader(scorers: ScorerPlan) -> str | None:
+    """The judge behind ``accuracy``, if that is measured."""
+    for metric in scorers.metrics:
+        base, _, judge = metric.partition(":")
+        if base == "accuracy":
+            return judge or "sign-judge"
+    return None
 
 
 def _declared(spec: Any) -> dict[str, Any]:

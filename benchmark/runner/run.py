@@ -20,8 +20,6 @@ from benchmark.runner.plan import Plan
 from benchmark.runner.request import Request
 from benchmark.runner.store import Store
 
-TABLES = ("samples", "groups", "gaps", "effects", "tiers", "pairs", "strata", "timings")
-
 
 @dataclass(frozen=True)
 class Run:
@@ -91,8 +89,13 @@ def _write_folder(
             f"cannot write: {error.strerror}", where=str(folder), mend="choose another --runs"
         ) from error
     analysis = store.require(*plan.analysis.need())
-    for name in TABLES:
-        write_bytes(folder / f"{name}.parquet", (analysis / f"{name}.parquet").read_bytes())
+    for stale in (*folder.glob("*.parquet"), folder / "sanity.json"):
+        stale.unlink(missing_ok=True)
+    for table in sorted(analysis.glob("*.parquet")):
+        write_bytes(folder / table.name, table.read_bytes())
+    if plan.sanity is not None:
+        checks = store.require(*plan.sanity.need()) / "sanity.json"
+        write_bytes(folder / checks.name, checks.read_bytes())
     shutil.rmtree(folder / "gallery", ignore_errors=True)
     write_gallery(request, plan, store, folder)
     content = make_manifest(request, plan, store, folder, phases)
@@ -101,5 +104,6 @@ def _write_folder(
 
 def _digests(folder: Path) -> Mapping[str, str]:
     """Digests of the tables and pictures; the report is made from them and can be made again."""
-    files = [*folder.glob("*.parquet"), *sorted((folder / "gallery").iterdir())]
+    files = [*folder.glob("*.parquet"), *folder.glob("sanity.json")]
+    files += sorted((folder / "gallery").iterdir())
     return {path.relative_to(folder).as_posix(): sha256_of_file(path) for path in sorted(files)}

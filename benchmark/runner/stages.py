@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmark.data.evalset import EvalSet
 from benchmark.data.views import OK
@@ -26,10 +28,12 @@ _SCORE_BATCH = 32
 
 def data(work: Work) -> None:
     """Render or read the clean views, degrade them, and keep the evaluation set."""
-    from benchmark.data.build import folder_evalset, probe_evalset
+    from benchmark.data.build import folder_evalset, phantom_evalset, probe_evalset
 
     if work.payload["source"] == "probe":
         evalset = probe_evalset(work.payload, work.reporter)
+    elif work.payload["source"] == "phantoms":
+        evalset = phantom_evalset(work.payload)
     else:
         evalset = folder_evalset(work.payload, Path(work.unit.hints["folder"]))
     evalset.save(work.out)
@@ -110,9 +114,7 @@ def score(work: Work) -> None:
     columns = {spec.name: np.full(len(evalset), np.nan) for spec in scorer.specs}
     usable = np.flatnonzero(status == OK)
     with work.reporter.task(f"score {work.unit.title}", len(usable)) as advance:
-        for start in range(0, len(usable), _SCORE_BATCH):
-            rows = usable[start : start + _SCORE_BATCH]
-            batch = to_batch(images[rows], torch.device(work.unit.device))
+        for rows, batch in _batches(images, usable, torch.device(work.unit.device)):
             with torch.inference_mode():
                 found = scorer.score(batch, rows, evalset, state)
             for name, values in found.items():
@@ -121,8 +123,76 @@ def score(work: Work) -> None:
     pd.DataFrame(columns).to_parquet(work.out / "scores.parquet", index=False)
 
 
+def observe(work: Work) -> None:
+    """What a judge sees in one system's outputs, or in the clean references without any."""
+    from benchmark.judges.base import Observer, make_judge
+
+    evalset = EvalSet.load(work.inputs["data"])
+    device = torch.device(work.unit.device)
+    if "outputs" in work.inputs:
+        images = np.load(work.inputs["outputs"] / "images.npy", allow_pickle=False)
+        status = pd.read_parquet(work.inputs["outputs"] / "status.parquet")["status"]
+    else:
+        images, status = evalset.references, evalset.frame["status"]
+    judge = make_judge(work.payload["judge"], work.payload["kind"], device=work.unit.device)
+    assert isinstance(judge, Observer)
+    usable = np.flatnonzero(status == OK)
+    found: NDArray[np.float32] | None = None
+    with work.reporter.task(f"observe {work.unit.title}", len(usable)) as advance:
+        for rows, batch in _batches(images, usable, device):
+            with torch.inference_mode():
+                values = judge.observe(batch, rows, evalset)
+            if found is None:
+                found = np.full((len(evalset), values.shape[1]), np.nan, np.float32)
+            found[rows] = values
+            advance(len(rows))
+    np.save(
+        work.out / "values.npy",
+        found if found is not None else np.empty((len(evalset), 0), np.float32),
+        allow_pickle=False,
+    )
+
+
+def invent(work: Work) -> None:
+    """Count the structure that a system makes of pictures without any (the null test)."""
+    from benchmark.metrics.structure.nulls import count_invented
+
+    evalset = EvalSet.load(work.inputs["data"])
+    device = torch.device(work.unit.device)
+    images = np.load(work.inputs["outputs"] / "images.npy", allow_pickle=False)
+    status = pd.read_parquet(work.inputs["outputs"] / "status.parquet")["status"]
+    table = evalset.frame[["sample", "phantom"]].copy()
+    for rows, batch in _batches(images, np.flatnonzero(status == OK), device):
+        clean = to_batch(evalset.references[rows], device)
+        with torch.inference_mode():
+            found = count_invented(
+                batch, clean, device=work.unit.device, judges=tuple(work.payload["judges"])
+            )
+        for name, values in found.items():
+            table.loc[rows, name] = values
+    table.to_parquet(work.out / "invented.parquet", index=False)
+
+
+def sanity(work: Work) -> None:
+    """Does every structure metric behave on this dataset as its name promises?"""
+    from benchmark.metrics.structure.sanity import run_sanity
+
+    evalset = EvalSet.load(work.inputs["data"])
+    checks = run_sanity(evalset, work.payload["scorers"], device=work.unit.device)
+    write_json(work.out / "sanity.json", checks)
+
+
+def _batches(
+    images: NDArray[np.uint8], rows: NDArray[np.intp], device: torch.device
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    for start in range(0, len(rows), _SCORE_BATCH):
+        chosen = rows[start : start + _SCORE_BATCH]
+        yield chosen, to_batch(images[chosen], device)
+
+
 def analyse(work: Work) -> None:
     """Join the scores and compute the group statistics."""
+    from benchmark.runner.sets import set_level_tables
     from benchmark.runner.statistics import analyse_samples
 
     payload = work.payload
@@ -134,7 +204,11 @@ def analyse(work: Work) -> None:
         scorers=payload["scorers"],
         metrics=payload["metrics"],
     )
-    tables: Mapping[str, Any] = {"samples": samples, **analyse_samples(samples, payload)}
+    tables: Mapping[str, Any] = {
+        "samples": samples,
+        **analyse_samples(samples, payload),
+        **set_level_tables(samples, evalset.frame, work.inputs, payload),
+    }
     for name, table in tables.items():
         table.to_parquet(work.out / f"{name}.parquet", index=False, compression="zstd")
     timings = timings_table(work.inputs, payload["systems"])
@@ -149,5 +223,8 @@ STAGES: Mapping[Stage, StageFunction] = {
     "enhance": enhance,
     "prepare": prepare,
     "score": score,
+    "observe": observe,
+    "invent": invent,
+    "sanity": sanity,
     "analyse": analyse,
 }

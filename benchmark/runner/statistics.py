@@ -22,12 +22,30 @@ def analyse_samples(samples: pd.DataFrame, payload: Mapping[str, Any]) -> dict[s
         )
         for name in payload["metrics"]
     ]
-    axes = [
+    axes = axes_of(payload)
+    result = analyse(
+        samples,
+        metrics=metrics,
+        axes=axes,
+        policy=policy_of(payload),
+        comparisons=[tuple(triple) for triple in payload["comparisons"]],
+        seed=payload["seed"],
+    )
+    return {field.name: getattr(result, field.name) for field in fields(result)}
+
+
+def axes_of(payload: Mapping[str, Any]) -> list[AxisInfo]:
+    """The axes as the engine knows them."""
+    return [
         AxisInfo(axis["name"], axis["role"], tuple(axis["levels"]), tuple(axis["excluded"]))
         for axis in payload["axes"]
     ]
+
+
+def policy_of(payload: Mapping[str, Any]) -> Policy:
+    """The thresholds as the engine knows them."""
     settings = payload["policy"]
-    policy = Policy(
+    return Policy(
         alpha=settings["alpha"],
         n_min=settings["n_min"],
         n_full=settings["n_full"],
@@ -35,12 +53,3 @@ def analyse_samples(samples: pd.DataFrame, payload: Mapping[str, Any]) -> dict[s
         bootstrap=payload["replicates"],
         permutations=payload["replicates"] - 1,
     )
-    result = analyse(
-        samples,
-        metrics=metrics,
-        axes=axes,
-        policy=policy,
-        comparisons=[tuple(triple) for triple in payload["comparisons"]],
-        seed=payload["seed"],
-    )
-    return {field.name: getattr(result, field.name) for field in fields(result)}

@@ -21,17 +21,40 @@ from typing import Any, Literal
 
 from benchmark.files import content_key
 
-Stage = Literal["data", "pool", "calibrate", "train", "enhance", "prepare", "score", "analyse"]
+Stage = Literal[
+    "data",
+    "pool",
+    "calibrate",
+    "train",
+    "enhance",
+    "prepare",
+    "score",
+    "observe",
+    "invent",
+    "sanity",
+    "analyse",
+]
+
+#: Seed of everything about the evaluation data; training seeds are separate and never meet it.
+DATA_SEED = 20_230_617
+
+_TRAINING = (
+    *("training", "losses", "schedules", "imaging", "enhancers"),
+    *("judges.embedder", "judges.signs_net"),
+)
 
 #: Packages whose source decides what a stage computes; a change in one invalidates the stage.
 _CODE: dict[Stage, tuple[str, ...]] = {
     "data": ("data", "probes", "imaging", "judges.landmarks"),
     "pool": ("data", "probes", "imaging", "contexts", "training.pool", "training.pools"),
-    "calibrate": ("training", "losses", "schedules", "imaging", "enhancers", "judges.embedder"),
-    "train": ("training", "losses", "schedules", "imaging", "enhancers", "judges.embedder"),
+    "calibrate": _TRAINING,
+    "train": _TRAINING,
     "enhance": ("enhancers", "imaging"),
     "prepare": ("metrics", "judges", "imaging"),
     "score": ("metrics", "judges", "imaging"),
+    "observe": ("judges", "imaging"),
+    "invent": ("metrics.structure", "judges", "imaging"),
+    "sanity": ("metrics", "judges", "imaging"),
     "analyse": ("fairness",),
 }
 
@@ -44,6 +67,9 @@ _LIBRARIES: dict[Stage, tuple[str, ...]] = {
     "enhance": ("torch", "scipy", "scikit-image"),
     "prepare": ("torch", "pyiqa", "lpips", "deepface", "dlib-bin"),
     "score": ("torch", "pyiqa", "lpips", "deepface", "dlib-bin"),
+    "observe": ("torch", "numpy", "dlib-bin"),
+    "invent": ("torch", "numpy", "scipy", "scikit-image"),
+    "sanity": ("torch", "numpy", "scipy", "scikit-image", "pyiqa"),
     "analyse": ("numpy", "scipy", "pandas"),
 }
 
