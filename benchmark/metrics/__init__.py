@@ -5,6 +5,9 @@ from benchmark.metrics.planning import ScorerPlan, make_scorer, metric_specs, pl
 
 _HERE = "benchmark.metrics."
 
+#: Scorers whose judge can be chosen, and the kind of that judge.
+_JUDGES = {"faces": "recogniser", "recognition": "reader", "recognition-brightness": "reader"}
+
 for _name, _target, _summary, _metrics in (
     (
         "faces",
@@ -28,8 +31,21 @@ for _name, _target, _summary, _metrics in (
     ("lpips-squeeze", "perceptual:LpipsSqueeze", "LPIPS on SqueezeNet", ("lpips-squeeze",)),
     ("lpips-alex", "perceptual:LpipsAlex", "LPIPS on AlexNet", ("lpips-alex",)),
     ("lpips-vgg", "perceptual:LpipsVgg", "LPIPS on VGG-16", ("lpips-vgg",)),
+    (
+        "recognition",
+        "recognition:Recognition",
+        "answers of the reader of record",
+        ("accuracy", "accuracy_gain", "accuracy_input", "accuracy_reference", "confidence"),
+    ),
+    (
+        "recognition-brightness",
+        "recognition:BeyondBrightness",
+        "matched-brightness control of every output",
+        ("accuracy_beyond_brightness",),
+    ),
 ):
-    SCORERS.add(_name, _HERE + _target, summary=_summary, metrics=_metrics)
+    _judge = _JUDGES.get(_name)
+    SCORERS.add(_name, _HERE + _target, summary=_summary, metrics=_metrics, judge=_judge)
 
 __all__ = [
     "SCORERS",

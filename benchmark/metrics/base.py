@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.judges.base import JUDGES
 from benchmark.registry import Registry
+from benchmark.weights.store import WeightStore, mending_command
 
 if TYPE_CHECKING:  # listing metrics must not import torch
     from torch import Tensor
@@ -69,11 +71,29 @@ class Unavailable:
     mend: str
 
 
+def judge_lack(name: str) -> Unavailable | None:
+    """What a judge is missing; None if all its weights are at hand."""
+    if name not in JUDGES:
+        return Unavailable(f"there is no judge {name!r}", "python -m benchmark list judges")
+    store = WeightStore()
+    for weights in JUDGES.get(name).weights:
+        status = store.status(weights)
+        if status.path is None or status.state == "wrong":
+            return Unavailable(
+                f"the weights {status.weight.name!r} are {status.state}",
+                mending_command(status.weight),
+            )
+    return None
+
+
 class Scorer(ABC):
     """Computes one or more metrics that share work, for example one set of embeddings.
 
     ``prepare`` runs once per dataset and its result is cached by content; ``score`` then costs only
     the pass over the outputs, so N systems cost one reference pass.
+
+    A scorer whose judge can be chosen is registered with ``judge=KIND`` and takes ``judge=NAME``
+    besides; with another judge than the one of record, its metrics are called ``METRIC:JUDGE``.
 
     Args:
         device: where torch runs. Constructing a scorer loads nothing heavy.

@@ -21,9 +21,7 @@ from benchmark.judges import JUDGES
 from benchmark.judges.detection import FaceDetector
 from benchmark.judges.faces import RECORD, FaceRecogniser, cosine
 from benchmark.metrics import verification
-from benchmark.metrics.base import Column, MetricSpec, Need, Scorer, State, Unavailable
-from benchmark.weights import WeightStore
-from benchmark.weights.store import mending_command
+from benchmark.metrics.base import Column, MetricSpec, Need, Scorer, State, Unavailable, judge_lack
 
 _FACE: frozenset[Need] = frozenset({"reference", "landmarks", "weights"})
 _GALLERY: frozenset[Need] = _FACE | {"gallery"}
@@ -127,13 +125,7 @@ class Faces(Scorer):
 
     def unavailable(self) -> Unavailable | None:
         """Unavailable without the recogniser's weights."""
-        store = WeightStore()
-        status = store.status(JUDGES.get(self.judge).weights[0])
-        if status.path is not None and status.state != "wrong":
-            return None
-        return Unavailable(
-            f"the weights {status.weight.name!r} are {status.state}", mending_command(status.weight)
-        )
+        return judge_lack(self.judge)
 
     def identity(self) -> dict[str, str]:
         """Judges with their digests, and the version of every metric."""

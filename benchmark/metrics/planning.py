@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from benchmark.judges import JUDGES
 from benchmark.metrics.base import SCORERS, MetricSpec, Scorer, Unavailable
 from benchmark.registry import unknown_name
 
-_PYIQA, _FACES = "pyiqa:", "faces:"
+_PYIQA = "pyiqa:"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
     """The scorer called ``name``.
 
     Args:
-        name: in the registry, ``pyiqa:NAME`` for a metric of pyiqa, or ``faces:JUDGE`` for
-            identity by another recogniser than the judge of record.
+        name: in the registry, ``pyiqa:NAME`` for a metric of pyiqa, or ``SCORER:JUDGE`` for a
+            scorer with another judge than the one of record, as in ``faces:deepface-arcface``.
         device: where torch runs.
 
     Raises:
@@ -82,11 +82,9 @@ def make_scorer(name: str, device: str = "cpu") -> Scorer:
         from benchmark.metrics.pyiqa_metrics import PyiqaMetric
 
         return PyiqaMetric(name.removeprefix(_PYIQA), device=device)
-    if name.startswith(_FACES):
-        from benchmark.metrics.identity import Faces
-
-        return Faces(device=device, judge=name.removeprefix(_FACES))
-    return SCORERS.get(name)(device=device)
+    scorer, _, judge = name.partition(":")
+    factory: Callable[..., Scorer] = SCORERS.get(scorer)
+    return factory(device=device, judge=judge) if judge else factory(device=device)
 
 
 def scorer_of(metric: str) -> str:
@@ -99,10 +97,11 @@ def scorer_of(metric: str) -> str:
         return metric
     table = metric_names()
     base, _, judge = metric.partition(":")
-    if judge and table.get(base) == "faces" and base != "detected":
-        card = JUDGES.get(judge)
-        if card.kind == "recogniser":
-            return _FACES + judge
+    kind = SCORERS.entry(table[base]).meta.get("judge") if base in table else None
+    if judge and kind is not None and JUDGES.get(judge).kind == kind:
+        chosen = f"{table[base]}:{judge}"
+        if metric in {spec.name for spec in make_scorer(chosen).specs}:
+            return chosen
     if metric not in table:
         raise unknown_name("metric", metric, tuple(sorted(table)))
     return table[metric]
