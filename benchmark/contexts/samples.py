@@ -1,27 +1,24 @@
-"""What the context predictor is trained and validated on: faces, and images of anything else."""
+"""What the context predictor learns from: every context, and generic images easily mistaken."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.contexts.base import CONTEXTS
-from benchmark.data.degradations import noise_generator
-from benchmark.probes.deadleaves import dead_leaves
-from benchmark.probes.faces import FaceProbe
-from benchmark.probes.photographs import photograph_crops
+from benchmark.contexts.mixture import MIXTURE
+from benchmark.data.degradations import LOW_LIGHT, MEDICAL, Acquisition, degrade, noise_generator
 from benchmark.progress import Reporter
 
-#: Kinds of images without a face, see :func:`generic_images`.
-_KINDS = 4
-
 Images = NDArray[np.uint8]
+
+#: How any picture may have been taken; ``normal`` spoils nothing.
+STRATA: dict[str, Acquisition | None] = {"normal": None, **LOW_LIGHT, **MEDICAL}
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,9 @@ class ContextSet:
     Attributes:
         images: ``[N, H, W, 3]`` uint8, clean.
         labels: ``[N]``, index into ``CONTEXTS``.
-        frame: one row per image: ``sample`` (unique), ``identity`` (what belongs together) and
-            ``tone_level`` (of the face shown, empty for others); used to validate, never to train.
+        frame: one row per image: ``sample`` (unique), ``cluster`` (what belongs together) and
+            ``group`` (of the axis that recall is reported for, empty where there is none); used
+            to validate, never to train.
     """
 
     images: Images
@@ -49,67 +47,82 @@ class ContextSet:
 
 
 def context_samples(
-    probe: FaceProbe,
-    seed: int,
-    cache: Path | None,
-    device: torch.device | str,
-    reporter: Reporter,
+    count: int, *, size: int, split: str, seed: int, reporter: Reporter
 ) -> ContextSet:
-    """Faces of a probe, and as many generic images.
+    """Pictures of every context in equal numbers.
+
+    Half of the generic ones are the mixture's own; the others are made to be mistaken, see
+    :func:`hard_generic`.
 
     Args:
-        probe: whose faces.
-        seed: of the generic images.
-        cache: folder for rendered faces; None renders them again.
-        device: where to render.
+        count: pictures of each context.
+        size: side in pixels.
+        split: sets of different names share nobody.
+        seed: of everything.
         reporter: told of every view.
     """
-    total = probe.identities * (probe.views + 1)
-    with reporter.task(f"render {probe.split} faces", total) as advance:
-        faces = probe.render(cache=cache, device=device, advance=advance)
-    generic = generic_images(len(faces), faces.images, split=probe.split, seed=seed)
-    number = np.arange(len(faces))
-    frame = pd.DataFrame(
-        {
-            "sample": [f"generic-{probe.split}-{item:05d}" for item in number],
-            # one of each kind belongs together, so that both halves get every kind
-            "identity": [f"generic-{probe.split}-{item:05d}" for item in number // _KINDS],
-            "tone_level": "",
-        }
-    )
-    return ContextSet(
-        images=np.concatenate([faces.images, generic]),
-        labels=np.repeat([CONTEXTS.index("face"), CONTEXTS.index("generic")], len(faces)),
-        frame=pd.concat([faces.frame[list(frame)], frame], ignore_index=True),
-    )
+    parts: list[Images] = []
+    frames: list[pd.DataFrame] = []
+    views = {
+        name: item.source(count, size, split, seed, reporter) for name, item in MIXTURE.items()
+    }
+    for name, found in views.items():
+        axis = MIXTURE[name].axis
+        frame = found.frame[["sample", "cluster"]].assign(
+            group=found.frame[axis] if axis else "", context=name
+        )
+        images = found.images
+        if name == "generic":
+            others = [views[other].images for other in CONTEXTS if other != "generic"]
+            hard = hard_generic(count // 2, found.images, others, split=split, seed=seed)
+            images = np.concatenate([images[: count - len(hard)], hard])
+            # neighbours belong together, so that both halves of a set get every kind
+            frame = frame.assign(cluster=[f"generic-{n % (count // 2)}" for n in range(count)])
+        parts.append(images)
+        frames.append(frame)
+    table = pd.concat(frames, ignore_index=True)
+    labels = np.array([CONTEXTS.index(name) for name in table.pop("context")], dtype=np.int64)
+    return ContextSet(np.concatenate(parts), labels, table)
 
 
-def generic_images(count: int, faces: Images, *, split: str, seed: int) -> Images:
-    """Images without a face, in turn: dead leaves, their details, photographs, scrambled faces.
+def hard_generic(
+    count: int, generic: Images, others: Sequence[Images], *, split: str, seed: int
+) -> Images:
+    """Generic images that are easily mistaken, in turn: details, and scrambled other contexts.
 
-    Details are magnified dead leaves: few large shapes on something plain, which a network that has
-    only seen clutter takes for a portrait. Scrambled faces, with their tiles in another order, have
-    the colours and textures of faces but not their arrangement.
+    Details are magnified generic pictures: few large shapes on something plain, which a network
+    that has only seen clutter takes for a portrait or a sign. Scrambled pictures, with their tiles
+    in another order, have the colours and textures of a context but not its arrangement. Eyes are
+    spared: a crop of a retina in another order is still a crop of a retina.
 
     Args:
         count: how many.
-        faces: ``[N, S, S, 3]`` to scramble.
-        split: sets of different names share no leaf and no part of a photograph.
+        generic: ``[N, S, S, 3]`` to magnify.
+        others: pictures ``[M, S, S, 3]`` of the other contexts, medical first.
+        split: sets of different names differ.
         seed: of everything.
 
     Returns:
         ``[count, S, S, 3]`` uint8.
     """
-    size, each = faces.shape[1], -(-count // _KINDS)
     rng = noise_generator(f"generic/{split}", seed=seed)
-    leaves = dead_leaves(2 * each, size=size, split=split, seed=seed)
-    kinds = (
-        leaves[:each],
-        np.stack([_detail(image, rng) for image in leaves[each:]]),
-        photograph_crops(each, size=size, split=split, seed=seed),
-        np.stack([_scrambled(faces[rng.integers(len(faces))], rng) for _ in range(each)]),
-    )
-    return np.stack(kinds, 1).reshape(-1, size, size, 3)[:count]
+    made = []
+    for number in range(count):
+        kind = number % len(others)
+        if kind == 0:
+            made.append(_detail(generic[rng.integers(len(generic))], rng))
+        else:
+            made.append(_scrambled(others[kind][rng.integers(len(others[kind]))], rng))
+    return np.stack(made) if made else generic[:0]
+
+
+def spoilt(samples: ContextSet, stratum: str, *, seed: int) -> Images:
+    """The samples' pictures as one of :data:`STRATA` records them."""
+    acquisition = STRATA[stratum]
+    if acquisition is None:
+        return samples.images
+    frame = samples.frame.assign(stratum=stratum)
+    return degrade(samples.images, frame, seed=seed, strata={stratum: acquisition}, axis="stratum")
 
 
 def _detail(image: Images, rng: np.random.Generator) -> Images:

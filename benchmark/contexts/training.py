@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,15 @@ from benchmark.assets.fitting import fit, initialised
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, ContextNet
 from benchmark.contexts.evaluation import accuracy, calibration_error, recall_table
-from benchmark.contexts.samples import ContextSet, Images, context_samples
-from benchmark.data.degradations import LOW_LIGHT, degrade
+from benchmark.contexts.mixture import MIXTURE
+from benchmark.contexts.samples import STRATA, ContextSet, Images, context_samples, spoilt
 from benchmark.imaging.augmentation import Augmentation, augment
-from benchmark.probes.faces import FaceProbe
 from benchmark.progress import Reporter
 
 _BATCH = 256
 
 
 _AUGMENTATION = Augmentation(rotation=12.0, scale=0.3, shift=0.12, darkest=0.008, dark_share=0.8)
-_TRAINING_PROBE = FaceProbe(
-    split="train", identities=150, views=5, tones="random", size=96, supersample=1
-)
-_VALIDATION_PROBE = FaceProbe(split="validation", identities=40, views=3)
 
 
 @dataclass(frozen=True)
@@ -41,26 +36,29 @@ class ContextSettings:
     """Everything that fixes the trained weights besides the images.
 
     Attributes:
-        seed: of initial weights, sampling, augmentation and the generic images.
+        seed: of initial weights, sampling, augmentation and the images.
         steps: optimiser steps.
         batch: images a step, the same number of every context.
         rate: peak learning rate of the one-cycle schedule (AdamW).
         decay: weight decay.
         smoothing: label smoothing.
         augmentation: ranges of the random views.
-        training_probe: whose faces are learnt.
-        validation_probe: whose faces are in the card; the first half fits the temperature.
+        count: training images of every context.
+        held_out: validation images of every context; half of the clusters fit the temperature,
+            the others are in the card.
+        size: side of the images in pixels.
     """
 
     seed: int = 0
-    steps: int = 500
+    steps: int = 700
     batch: int = 64
     rate: float = 3e-3
     decay: float = 1e-3
     smoothing: float = 0.05
     augmentation: Augmentation = _AUGMENTATION
-    training_probe: FaceProbe = _TRAINING_PROBE
-    validation_probe: FaceProbe = _VALIDATION_PROBE
+    count: int = 900
+    held_out: int = 360
+    size: int = 96
 
 
 def fit_context_net(
@@ -130,38 +128,46 @@ def context_logits(network: ContextNet, images: Images) -> Tensor:
 def context_card(
     logits: Mapping[str, Tensor], samples: ContextSet, *, known: tuple[str, ...], temperature: float
 ) -> dict[str, Any]:
-    """Quality on samples that were not trained on.
+    """Quality on samples that were not trained on, each in the strata that its context is met in.
 
     Args:
-        logits: by exposure, ``[N, C]`` each.
+        logits: by stratum, ``[N, C]`` each.
         samples: the ``N`` samples.
         known: contexts of the columns.
         temperature: fitted elsewhere than on these samples.
 
     Returns:
-        ``accuracy``, ``ece`` and ``n`` over all exposures, ``by_exposure`` with the same each,
-        and ``face_recall``, rows of :func:`recall_table` by tone level and exposure.
+        ``accuracy``, ``ece`` and ``n`` over everything, ``by_stratum`` with the same each, and
+        ``recall``: rows ``context, group, stratum, n, recall, probability``
+        (:func:`recall_table`).
     """
     columns = [CONTEXTS.index(name) for name in known]
-
-    def spread(values: Tensor) -> NDArray[np.float64]:
-        vectors = np.zeros((len(values), len(CONTEXTS)))
-        vectors[:, columns] = (values.double() / temperature).softmax(1).numpy()
-        return vectors
-
-    vectors = {exposure: spread(values) for exposure, values in logits.items()}
-    pooled, labels = np.concatenate(list(vectors.values())), np.tile(samples.labels, len(vectors))
-    strata = pd.DataFrame(
-        {
-            "tone_level": np.tile(samples.frame["tone_level"], len(vectors)),
-            "exposure": np.repeat(list(vectors), len(samples)),
-        }
-    )
-    recall = recall_table(pooled, labels, strata, context="face", by=("tone_level", "exposure"))
+    vectors, labels, tables = [], [], []
+    by_stratum = {}
+    for stratum, values in logits.items():
+        met = np.array(
+            [stratum in {"normal", *MIXTURE[CONTEXTS[label]].strata} for label in samples.labels]
+        )
+        spread = np.zeros((int(met.sum()), len(CONTEXTS)))
+        spread[:, columns] = (values[met].double() / temperature).softmax(1).numpy()
+        vectors.append(spread)
+        labels.append(samples.labels[met])
+        tables.append(samples.frame[met].assign(stratum=stratum))
+        by_stratum[stratum] = _summary(spread, samples.labels[met])
+    pooled, truth = np.concatenate(vectors), np.concatenate(labels)
+    strata = pd.concat(tables, ignore_index=True)
+    recalls = [
+        recall_table(pooled, truth, strata, context=name, by=("group", "stratum")).assign(
+            context=name
+        )
+        for name in known
+    ]
+    recall = pd.concat(recalls, ignore_index=True).round(4)
+    order = ["context", "group", "stratum", "n", "recall", "probability"]
     return {
-        **_summary(pooled, labels),
-        "by_exposure": {name: _summary(rows, samples.labels) for name, rows in vectors.items()},
-        "face_recall": recall.round(4).to_dict("records"),
+        **_summary(pooled, truth),
+        "by_stratum": by_stratum,
+        "recall": recall[order].to_dict("records"),
     }
 
 
@@ -170,7 +176,6 @@ def train_context_predictor(
     *,
     device: torch.device | str = "cpu",
     settings: ContextSettings | None = None,
-    cache: Path | None = None,
     reporter: Reporter | None = None,
 ) -> AssetRecord:
     """``python -m benchmark instruments train context-cnn``: render, train, validate, write.
@@ -179,17 +184,23 @@ def train_context_predictor(
         folder: where weights and record go, by default into the installed package.
         device: where to compute.
         settings: by default those of the committed asset.
-        cache: folder for rendered faces, by default they are not kept.
         reporter: told of every step.
     """
     settings = settings or ContextSettings()
     reporter = reporter or Reporter()
-    seen = context_samples(settings.training_probe, settings.seed, cache, device, reporter)
+
+    def rendered(count: int, split: str) -> ContextSet:
+        return context_samples(
+            count, size=settings.size, split=split, seed=settings.seed, reporter=reporter
+        )
+
+    seen = _mixed(rendered(settings.count, "train"), settings.seed)
     network, known = fit_context_net(seen, settings, device=device, reporter=reporter)
 
-    held_out = context_samples(settings.validation_probe, settings.seed, cache, device, reporter)
-    exposures = _exposures(held_out, settings.seed)
-    logits = {name: context_logits(network, images) for name, images in exposures.items()}
+    held_out = rendered(settings.held_out, "validation")
+    logits = {
+        name: context_logits(network, spoilt(held_out, name, seed=settings.seed)) for name in STRATA
+    }
     # who fits the temperature is not in the card
     for_temperature, for_card = _halves(held_out)
     columns = torch.tensor([known.index(CONTEXTS[label]) for label in held_out.labels])
@@ -218,12 +229,6 @@ def save_context_net(
     card: dict[str, Any],
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
-    fixed = asdict(settings)
-    data: dict[str, Any] = {}
-    for name in ("training_probe", "validation_probe"):
-        # the key also changes with the renderer
-        data[name] = {**fixed.pop(name), "key": getattr(settings, name).key}
-    data["generic"] = "dead leaves, their details, scikit-image's photographs, scrambled faces"
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),
@@ -232,29 +237,40 @@ def save_context_net(
         licence="Apache-2.0",
         device=next(network.parameters()).device.type,
         parameters=sum(p.numel() for p in network.parameters()),
-        settings={**fixed, "contexts": list(known), "temperature": round(temperature, 4)},
-        data=data,
+        settings={
+            **asdict(settings),
+            "contexts": list(known),
+            "temperature": round(temperature, 4),
+        },
+        data={
+            "training": "split train of the probes, in normal light and every stratum",
+            "validation": "split validation, other people, eyes and scenes",
+            "generic": "dead leaves, photographs of scikit-image, details, scrambled pictures",
+        },
         card=card,
         caveats=(
             f"Knows the contexts {', '.join(known)}; the others get probability zero.",
-            "Trained on rendered faces: recall on photographs of people is not claimed.",
+            "Trained on rendered pictures: recall on photographs is not claimed.",
             "Held-out photographs are other parts of the few photographs trained on.",
         ),
     )
 
 
-def _exposures(samples: ContextSet, seed: int) -> dict[str, Images]:
-    """The images as they are and at every stratum of simulated low light."""
-    return {"normal": samples.images} | {
-        name: degrade(samples.images, samples.frame.assign(exposure=name), seed=seed)
-        for name in LOW_LIGHT
-    }
+def _mixed(samples: ContextSet, seed: int) -> ContextSet:
+    """Every picture in a stratum of its own: how it is spoilt must not say what it shows."""
+    strata = np.array(list(STRATA))
+    drawn = strata[np.random.default_rng([seed, 0x5EE]).integers(0, len(strata), len(samples))]
+    images = samples.images.copy()
+    for name in strata:
+        rows = np.flatnonzero(drawn == name)
+        images[rows] = spoilt(samples.take(rows), name, seed=seed)
+    return replace(samples, images=images)
 
 
 def _halves(samples: ContextSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of two halves that share nobody."""
-    person, _ = pd.factorize(samples.frame["identity"])
-    return np.flatnonzero(person % 2 == 0), np.flatnonzero(person % 2 == 1)
+    subject, _ = pd.factorize(samples.frame["cluster"])
+    return np.flatnonzero(subject % 2 == 0), np.flatnonzero(subject % 2 == 1)
 
 
 def _summary(vectors: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:

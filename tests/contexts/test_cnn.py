@@ -16,7 +16,7 @@ from benchmark.assets import asset_folder
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.cnn import ASSET, CnnPredictor, ContextNet
 from benchmark.contexts.evaluation import recall_table
-from benchmark.contexts.samples import ContextSet, generic_images
+from benchmark.contexts.samples import ContextSet, context_samples, hard_generic, spoilt
 from benchmark.contexts.training import (
     ContextSettings,
     context_card,
@@ -28,7 +28,7 @@ from benchmark.contexts.training import (
 )
 from benchmark.data.degradations import LOW_LIGHT
 from benchmark.errors import WeightsError
-from benchmark.probes.faces import FaceProbe
+from benchmark.progress import Reporter
 
 FACE, GENERIC = CONTEXTS.index("face"), CONTEXTS.index("generic")
 
@@ -43,7 +43,7 @@ def discs_and_noise(count: int, seed: int = 0) -> ContextSet:
     images = np.where(labels[:, None, None, None] == FACE, 0.2 + 0.6 * disc, texture)
     levels = np.where(labels == FACE, np.where(np.arange(count) % 4 == 0, "light", "dark"), "")
     names = [f"sample{number}" for number in range(count)]
-    frame = pd.DataFrame({"sample": names, "identity": names, "tone_level": levels})
+    frame = pd.DataFrame({"sample": names, "cluster": names, "group": levels})
     return ContextSet((images * 255).astype(np.uint8), labels.astype(np.int64), frame)
 
 
@@ -78,8 +78,8 @@ def test_it_learns_and_the_record_says_how_well(trained: Path) -> None:
     record = CnnPredictor(trained).record
     assert record.card["accuracy"] > 0.9
     assert record.settings["contexts"] == ["generic", "face"]
-    levels = {row["tone_level"]: row["n"] for row in record.card["face_recall"]}
-    assert levels == {"light": 5, "dark": 5}
+    rows = [row for row in record.card["recall"] if row["context"] == "face"]
+    assert {row["group"]: row["n"] for row in rows} == {"light": 5, "dark": 5}
 
 
 def test_training_repeats_bit_for_bit() -> None:
@@ -161,38 +161,50 @@ def test_altered_weights_are_refused(trained: Path, tmp_path: Path) -> None:
         CnnPredictor(tmp_path)
 
 
-def test_generic_images_are_of_every_kind_and_repeat() -> None:
-    faces = discs_and_noise(4).images
-    first, second = (generic_images(10, faces, split="a", seed=5) for _ in "ab")
-    assert first.shape == (10, 40, 40, 3)
+def test_hard_generic_images_are_of_every_kind_and_repeat() -> None:
+    images = discs_and_noise(4).images
+    others = [images, images[::2], images[::2]]
+    first, second = (hard_generic(9, images, others, split="a", seed=5) for _ in "ab")
+    assert first.shape == (9, 40, 40, 3)
     assert np.array_equal(first, second)
-    assert not np.array_equal(first, generic_images(10, faces, split="b", seed=5))
-    # magnified dead leaves are smoother than dead leaves
+    assert not np.array_equal(first, hard_generic(9, images, others, split="b", seed=5))
+    # a magnified detail is smoother than what it was cut from
     rough = np.abs(np.diff(first.astype(float), axis=2)).mean((1, 2, 3))
-    assert rough[1::4].mean() < rough[0::4].mean()
+    assert rough[0::3].mean() < np.abs(np.diff(images[1::2].astype(float), axis=2)).mean()
 
 
 def test_a_scrambled_face_keeps_its_colours_and_loses_its_arrangement() -> None:
     tiles = np.arange(144, dtype=np.uint8).reshape(12, 12)
     face = np.repeat(tiles[..., None], 3, 2)
-    for scrambled in generic_images(40, face[None], split="a", seed=0)[3::4]:
+    others = [face[None]] * 3
+    for scrambled in hard_generic(30, face[None], others, split="a", seed=0)[1::3]:
         assert np.array_equal(np.sort(scrambled.ravel()), np.sort(face.ravel()))
         assert (scrambled != face).all()
 
 
+def test_a_stratum_spoils_the_pictures_and_normal_light_does_not() -> None:
+    samples = discs_and_noise(4)
+    assert spoilt(samples, "normal", seed=0) is samples.images
+    dark = spoilt(samples, "dark", seed=0)
+    assert (dark.mean((1, 2, 3)) < samples.images.mean((1, 2, 3))).all()
+
+
 @pytest.mark.slow
-def test_the_whole_command_on_a_few_people(tmp_path: Path) -> None:
-    settings = ContextSettings(
-        steps=5,
-        batch=8,
-        training_probe=FaceProbe("train", 2, 1, "random", size=64, supersample=1),
-        validation_probe=FaceProbe("validation", 4, 1, size=64, supersample=1),
-    )
+def test_every_context_comes_in_equal_numbers_with_its_groups() -> None:
+    samples = context_samples(12, size=64, split="validation", seed=0, reporter=Reporter())
+    assert np.bincount(samples.labels).tolist() == [12] * len(CONTEXTS)
+    groups = samples.frame.groupby(samples.labels)["group"].nunique()
+    assert groups.tolist() == [1, 3, 3, 4]
+    assert samples.frame["sample"].is_unique
+
+
+@pytest.mark.slow
+def test_the_whole_command_on_a_few_pictures(tmp_path: Path) -> None:
+    settings = ContextSettings(steps=5, batch=8, count=12, held_out=24, size=64)
     record = train_context_predictor(tmp_path, settings=settings)
-    assert record.card["n"] == 3 * 24
-    faces = sum(row["n"] for row in record.card["face_recall"])
-    assert faces == record.card["n"] / 2
-    assert record.data["training_probe"]["split"] == "train"
+    assert {row["context"] for row in record.card["recall"]} == set(CONTEXTS)
+    met = {row["stratum"] for row in record.card["recall"] if row["context"] == "medical"}
+    assert met == {"normal", "haze", "blur", "uneven"}
     assert CnnPredictor(tmp_path).predict(torch.rand(2, 3, 64, 64)).shape == (2, len(CONTEXTS))
     again = train_context_predictor(tmp_path / "again", settings=settings)
     assert again == record
@@ -223,5 +235,6 @@ def test_the_committed_asset_is_good_and_small() -> None:
     record = CnnPredictor().record
     assert record.card["accuracy"] > 0.95
     assert record.card["ece"] < 0.05
-    assert min(row["recall"] for row in record.card["face_recall"]) > 0.8
+    assert min(r["recall"] for r in record.card["recall"] if r["context"] == "face") > 0.8
+    assert record.settings["contexts"] == list(CONTEXTS)
     assert (asset_folder() / f"{ASSET}.safetensors").stat().st_size < 2_000_000

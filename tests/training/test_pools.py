@@ -15,20 +15,7 @@ from benchmark.progress import Reporter
 from benchmark.training import TrainingData
 from benchmark.training.pools import run_pool
 
-PAYLOAD = {
-    "faces": 8,
-    "generic": 8,
-    "size": 48,
-    "seed": 3,
-    "predictor": "oracle",
-    "degradation": {
-        "axis": "exposure",
-        "strata": {
-            "dim": {"exposure": 0.2, "full_well": 1000, "read_noise": 4},
-            "dark": {"exposure": 0.05, "full_well": 1000, "read_noise": 4},
-        },
-    },
-}
+PAYLOAD = {"samples": 12, "size": 48, "seed": 3, "predictor": "oracle"}
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +32,35 @@ def built(tmp_path_factory: pytest.TempPathFactory, reporter: Reporter) -> Path:
 
 def test_contexts_come_in_equal_numbers_and_only_faces_have_landmarks(built: Path) -> None:
     data = TrainingData.load(built)
-    assert data.pool.counts() == {"generic": 8, "face": 8}
+    assert data.pool.counts() == dict.fromkeys(CONTEXTS, 12)
     face = data.pool.labels == CONTEXTS.index("face")
     assert np.isfinite(data.pool.landmarks[face]).all()
     assert np.isnan(data.pool.landmarks[~face]).all()
     np.testing.assert_array_equal(data.contexts, np.eye(len(CONTEXTS))[data.pool.labels])
 
 
-def test_inputs_are_darker_than_references_in_two_strata(built: Path) -> None:
+@pytest.mark.parametrize("context", ["generic", "face", "lowlight"])
+def test_inputs_are_darker_than_references_in_two_strata(built: Path, context: str) -> None:
     pool = TrainingData.load(built).pool
-    for label in (0, 2):
-        member = pool.labels == label
-        means = pool.inputs[member].mean((1, 2, 3)) / pool.references[member].mean((1, 2, 3))
-        assert (means < 0.75).all()
-        # the darker stratum leaves a clearly smaller share of the light
-        assert means.max() > 1.5 * means.min()
+    member = pool.labels == CONTEXTS.index(context)
+    means = pool.inputs[member].mean((1, 2, 3)) / pool.references[member].mean((1, 2, 3))
+    assert (means < 0.75).all()
+    # the darker stratum leaves a clearly smaller share of the light
+    assert means.max() > 1.5 * means.min()
+
+
+def test_medical_inputs_are_spoilt_in_their_own_ways(built: Path) -> None:
+    pool = TrainingData.load(built).pool
+    member = pool.labels == CONTEXTS.index("medical")
+    change = pool.inputs[member].mean((1, 2, 3)) / pool.references[member].mean((1, 2, 3))
+    # haze brightens, uneven light darkens, blur does neither
+    assert change.max() > 1.02
+    assert change.min() < 0.8
+
+
+def test_a_pool_of_one_context_holds_it_alone(reporter: Reporter, tmp_path: Path) -> None:
+    run_pool(PAYLOAD | {"contexts": ["generic"]}, out=tmp_path, reporter=reporter)
+    assert TrainingData.load(tmp_path).pool.counts() == {"generic": 12}
 
 
 def test_no_sample_names_a_group(built: Path) -> None:
