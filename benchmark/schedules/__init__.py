@@ -16,6 +16,9 @@ for _arm in (
     Arm("cals", "A5", "predicted", "sched", "the method (our reconstruction)"),
     Arm("shuffled", "A6", "shuffled", "sched", "negative control: contexts of other samples"),
     Arm("reverse", "A7", "predicted", "reverse", "whether the order in time matters"),
+    Arm("dwa", "A9d", "dwa", "open", "generic balancing: dynamic weight average"),
+    Arm("uncertainty", "A9u", "uncertainty", "open", "generic balancing: uncertainty weighting"),
+    Arm("rlw", "A9r", "rlw", "open", "generic balancing: random weights, a sanity control"),
 ):
     ARMS.add(_arm.name, _arm, summary=_arm.isolates, code=_arm.code)
 

@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.schedules.base import Arm, Schedule
+from benchmark.schedules.balancing import Balancer, DynamicAverage, Random, Uncertainty
+from benchmark.schedules.base import Arm, Context, Schedule
 from benchmark.schedules.gate import Gate
 from benchmark.schedules.matching import matched_rows
 from benchmark.schedules.table import FAMILIES, WARM_UP, ContextTable
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+_BALANCED = {"dwa", "uncertainty", "rlw"}
+#: A run is too short for many epochs: dynamic averaging compares twentieths of it instead.
+_WINDOWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +56,12 @@ class Plan:
     Attributes:
         schedule: weights as a function of context and progress.
         contexts: ``[N, K]`` the vectors this arm is given.
+        balancer: what takes the place of the schedule in an arm that balances losses.
     """
 
     schedule: Schedule
     contexts: Array
+    balancer: Balancer | None = None
 
 
 def plan_arm(arm: Arm, course: Course, *, table: ContextTable, gate: Gate, seed: int) -> Plan:
@@ -71,7 +78,7 @@ def plan_arm(arm: Arm, course: Course, *, table: ContextTable, gate: Gate, seed:
     contexts = course.contexts
     if arm.context == "fidelity":
         rows = _all_contexts(cals, np.eye(len(FAMILIES))[FAMILIES.index("fid")])
-    elif arm.context == "uniform":
+    elif arm.context in {"uniform", *_BALANCED}:
         rows = _all_contexts(cals, np.full(len(FAMILIES), 1 / len(FAMILIES)))
     elif arm.context == "matched":
         rows = matched_rows(cals, *course.draws(), course.available)
@@ -81,7 +88,16 @@ def plan_arm(arm: Arm, course: Course, *, table: ContextTable, gate: Gate, seed:
         contexts = np.eye(len(cals.rows))[course.labels]
     elif arm.context == "shuffled":
         contexts = contexts[np.random.default_rng([seed, 0x5F]).permutation(len(contexts))]
-    return Plan(replace(cals, rows=rows, time=arm.time), contexts)
+    schedule = replace(cals, rows=rows, time=arm.time)
+    return Plan(schedule, contexts, _balancer(arm.context, len(course.order), seed))
+
+
+def _balancer(context: Context, steps: int, seed: int) -> Balancer | None:
+    if context == "dwa":
+        return DynamicAverage(window=max(1, steps // _WINDOWS))
+    if context == "uncertainty":
+        return Uncertainty()
+    return Random(seed=seed) if context == "rlw" else None
 
 
 def _all_contexts(schedule: Schedule, row: Array) -> Array:

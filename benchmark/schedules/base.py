@@ -16,7 +16,17 @@ from benchmark.schedules.table import FAMILIES
 Array = NDArray[np.float64]
 
 #: Where an arm's context vectors and target rows come from (methods, section 1.8).
-Context = Literal["fidelity", "uniform", "matched", "predicted", "oracle", "shuffled"]
+Context = Literal[
+    "fidelity",
+    "uniform",
+    "matched",
+    "predicted",
+    "oracle",
+    "shuffled",
+    "dwa",
+    "uncertainty",
+    "rlw",
+]
 
 
 @dataclass(frozen=True)

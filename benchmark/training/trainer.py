@@ -174,11 +174,22 @@ class _Run:
         )
 
     def _weights(self, samples: NDArray[np.int64], step: int) -> Tensor:
+        if self.plan.balancer is not None:
+            shared = self.plan.balancer.weights(self._history(step), self.setup.available)
+            rows = np.broadcast_to(shared, (len(samples), len(shared)))
+            return torch.as_tensor(rows.copy(), dtype=torch.float32)
         progress = self.setup.course.progress()[step]
         weights = self.plan.schedule.weights(
             self.plan.contexts[samples], progress, self.setup.available
         )
         return torch.as_tensor(weights, dtype=torch.float32)
+
+    def _history(self, step: int) -> NDArray[np.float64]:
+        """Mean calibrated losses of the steps before, ``[step, M]``; 0 where there is no term."""
+        present = np.unique(self.setup.course.labels)
+        terms = self.log.terms[:step].cpu().numpy().astype(np.float64)[:, present].mean(1)
+        result: NDArray[np.float64] = terms / np.array(self.calibration.divisors)
+        return result
 
     def _measure_shares(self, step: int, scheduled: Tensor, labels: Tensor) -> None:
         """Log the gradient norm of every context where this step is one of the logged."""

@@ -131,17 +131,22 @@ class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("when", [(1, 0.0), (3, 0.0), (7, 0.0), (5, 0.9)])
+@pytest.mark.parametrize(
+    ("arm", "kill_after", "ema"),
+    [("cals", 1, 0.0), ("cals", 3, 0.0), ("cals", 7, 0.0), ("cals", 5, 0.9)]
+    + [("dwa", 7, 0.0), ("uncertainty", 7, 0.0)],
+)
 def test_a_killed_training_ends_with_the_same_bytes(
     recipe: Recipe,
     data: TrainingData,
     instruments: Instruments,
     tmp_path: Path,
-    when: tuple[int, float],
+    arm: str,
+    kill_after: int,
+    ema: float,
 ) -> None:
-    kill_after, ema = when
     recipe = replace(recipe, ema=ema)
-    unit = TrainingUnit("curve", "cals", 0, recipe)
+    unit = TrainingUnit("curve", arm, 0, recipe)
     calibration = calibrate(unit, data, instruments=instruments)
     steps = []
 
