@@ -132,19 +132,24 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("arm", "kill_after", "ema"),
-    [("cals", 1, 0.0), ("cals", 3, 0.0), ("cals", 7, 0.0), ("cals", 5, 0.9)]
-    + [("dwa", 7, 0.0), ("uncertainty", 7, 0.0)],
+    "case",
+    [
+        ("cals", 1, 0.0),
+        ("cals", 3, 0.0),
+        ("cals", 7, 0.0),
+        ("cals", 5, 0.9),
+        ("dwa", 7, 0.0),
+        ("uncertainty", 7, 0.0),
+    ],
 )
 def test_a_killed_training_ends_with_the_same_bytes(
     recipe: Recipe,
     data: TrainingData,
     instruments: Instruments,
     tmp_path: Path,
-    arm: str,
-    kill_after: int,
-    ema: float,
+    case: tuple[str, int, float],
 ) -> None:
+    arm, kill_after, ema = case
     recipe = replace(recipe, ema=ema)
     unit = TrainingUnit("curve", arm, 0, recipe)
     calibration = calibrate(unit, data, instruments=instruments)
