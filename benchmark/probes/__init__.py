@@ -7,6 +7,7 @@ PROBES.add(
     "benchmark.probes.faces.adapter:face_views",
     summary="ray-marched heads in the ten Monk skin tones",
     provides=("reference", "input", "landmarks", "gallery", "mask:skin"),
+    evidence="benchmark.probes.faces.findings:face_findings",
 )
 PROBES.add(
     "fundus",
@@ -16,6 +17,7 @@ PROBES.add(
         *("reference", "input", "mask:valid", "mask:vessels", "mask:disc"),
         *("mask:microaneurysms", "mask:exudates"),
     ),
+    evidence="benchmark.probes.fundus.evidence:fundus_findings",
 )
 PROBES.add(
     "signs",

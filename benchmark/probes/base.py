@@ -55,5 +55,6 @@ class Phantoms(Protocol):
 #: By the name of the probe whose structures are missing in them.
 PHANTOMS: Registry[Phantoms] = Registry("phantom set", group="equilux.phantoms")
 
-#: Entries carry ``provides``, the needs (``metrics.base.Need``) that their views satisfy.
+#: Entries carry ``provides``, the needs (``metrics.base.Need``) that their views satisfy, and
+#: ``evidence``, what measures their promises (``probes.evidence.Inquiry``).
 PROBES: Registry[Probe] = Registry("probe", group="equilux.probes")

@@ -150,7 +150,9 @@ def _place(
     angle, far = rng.uniform(0, 2 * np.pi, count), 13.0 * np.sqrt(rng.uniform(0, 1, count))
     spots = DOMAIN_CENTRE + far[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     good = (np.hypot(*(spots - disc).T) > 4.0) & (np.hypot(*spots.T) > 1.0)
-    return spots[good & (vessels.query(spots)[0] > clear)]
+    good &= vessels.query(spots)[0] > clear
+    placed: Floats = spots[good]
+    return placed
 
 
 def _apart(spots: Floats, gap: float) -> Floats:
@@ -159,7 +161,7 @@ def _apart(spots: Floats, gap: float) -> Floats:
         return spots
     distance = np.linalg.norm(spots[:, None] - spots, axis=-1)
     early = np.tril(distance < gap, -1).any(1)
-    return spots[~early]
+    return spots[np.flatnonzero(~early)]
 
 
 def ground_texture(
@@ -180,4 +182,5 @@ def _field(rng: np.random.Generator, width: float) -> NDArray[np.float32]:
     noise = gaussian_filter(
         rng.standard_normal((CELLS, CELLS), dtype=np.float32), width, mode="wrap", truncate=3
     )
-    return noise / noise.std()
+    result: NDArray[np.float32] = noise / noise.std()
+    return result

@@ -7,9 +7,9 @@ differs between people). Melanin absorbs as wavelength^-3.48, blood as its haemo
 Prahl, OMLC). Bands are single wavelengths: 610, 540 and 460 nm for red, green and blue.
 
 More melanin makes the fundus darker *and* browner, as blue and green are absorbed more than red;
-vessels keep their own absorption, but some light comes back from blood and from surfaces in front of
-the pigment, and over a dark ground that light is a larger share: contrast of vessels falls. That is
-the one way in which pigmentation matters here.
+vessels keep their own absorption, but some light comes back from blood and from surfaces in front
+of the pigment, and over a dark ground that light is a larger share: contrast of vessels falls. That
+is the one way in which pigmentation matters here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PIGMENTATIONS: Final[Mapping[str, float]] = {"light": 0.42, "medium": 0.95, "dar
 _TRANSPARENCY: Final = {"light": 1.0, "medium": 0.45, "dark": 0.3}
 
 _BANDS = np.array([610.0, 540.0, 460.0])
-_MELANIN = np.float32((_BANDS / _BANDS[0]) ** -3.48)
+_MELANIN = ((_BANDS / _BANDS[0]) ** -3.48).astype(np.float32)
 #: Molar extinction of oxygenated and deoxygenated haemoglobin, 1/cm per mol/l.
 _OXY, _DEOXY = np.array([1506.0, 53236.0, 44480.0]), np.array([9443.6, 46592.0, 23388.8])
 #: Oxygen saturation in arteries and veins of the retina.
@@ -40,15 +40,18 @@ _LATERAL = 0.33
 MM_PER_DEGREE: Final = 0.29
 
 #: Sclera and choroid without melanin as this camera's flash exposes it, linear.
-_GROUND = np.float32([1.22, 0.43, 0.21])
+_GROUND = np.array([1.22, 0.43, 0.21], np.float32)
 #: Absorption by the choroid's vessels where they are, optical depth.
-_CHOROID = np.float32([0.16, 0.62, 0.5])
+_CHOROID = np.array([0.16, 0.62, 0.5], np.float32)
 #: Backscattered by blood, and by surfaces and media in front of everything.
-_BLOOD, _VEIL = np.float32([0.05, 0.004, 0.003]), np.float32([0.011, 0.011, 0.010])
+_BLOOD, _VEIL = (
+    np.array([0.05, 0.004, 0.003], np.float32),
+    np.array([0.011, 0.011, 0.010], np.float32),
+)
 #: Rim and cup of the optic disc.
-_RIM, _CUP = np.float32([0.86, 0.40, 0.19]), np.float32([0.93, 0.70, 0.44])
+_RIM, _CUP = np.array([0.86, 0.40, 0.19], np.float32), np.array([0.93, 0.70, 0.44], np.float32)
 #: Lipid.
-_LIPID = np.float32([0.95, 0.72, 0.24])
+_LIPID = np.array([0.95, 0.72, 0.24], np.float32)
 
 
 def blood_transmission(chord: Floats, kind: str) -> Floats:
@@ -63,7 +66,7 @@ def blood_transmission(chord: Floats, kind: str) -> Floats:
     """
     saturation = _SATURATION[kind]
     extinction = saturation * _OXY + (1 - saturation) * _DEOXY
-    depth = np.float32(_SHORTENING * _CONCENTRATION * extinction)
+    depth = (_SHORTENING * _CONCENTRATION * extinction).astype(np.float32)
     seen = np.exp(-chord[..., None] * depth)
     result: Floats = np.float32(_LATERAL) + np.float32(1 - _LATERAL) * seen
     return result
@@ -87,7 +90,7 @@ def ground_light(
     # pigment lies between the choroid's vessels: over many of them they are the lighter part
     stroma = np.float32(PIGMENTATIONS[pigmentation]) * density[..., None] * (1 - 0.25 * shown)
     depth = stroma * _MELANIN + shown * _CHOROID
-    depth += xanthophyll[..., None] * np.float32([0.0, 0.06, 0.7])
+    depth += xanthophyll[..., None] * np.array([0.0, 0.06, 0.7], np.float32)
     result: Floats = _GROUND * np.exp(-depth)
     return result
 

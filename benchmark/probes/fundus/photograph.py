@@ -7,7 +7,7 @@ visible ones and the smallest lesions about one and three.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,12 +169,12 @@ class _Camera:
         self._middle = (size - 1) / 2
         grid = np.indices((size, size), dtype=np.float32)[::-1] - self._middle
         inverse = np.linalg.inv(self._matrix)
-        self.retina = np.float32(np.tensordot(inverse, grid, 1) + self._gaze[:, None, None])
+        self.retina = _single(np.tensordot(inverse, grid, 1) + self._gaze[:, None, None])
         radius = np.hypot(*grid)
         edge = FIELD_SHARE * size
         self.field = np.clip(edge + 0.5 - radius, 0, 1)
         self.valid = radius <= edge - 1.5
-        away = grid / edge - np.float32(shot.lamp)[:, None, None]
+        away = grid / edge - _single(shot.lamp)[:, None, None]
         self.light = np.float32(shot.flash) * np.clip(
             1 - np.float32(shot.falloff) * (away**2).sum(0), 0.1, None
         )
@@ -186,7 +186,7 @@ class _Camera:
 
     def sampled(self, texture: Floats) -> Floats:
         """A texture of the retina as the camera sees it, ``[size, size]``."""
-        x, y = (self.retina - np.float32(DOMAIN_CENTRE)[:, None, None]) / np.float32(CELL) + (
+        x, y = (self.retina - _single(DOMAIN_CENTRE)[:, None, None]) / np.float32(CELL) + (
             CELLS - 1
         ) / 2
         seen: Floats = map_coordinates(texture, [y, x], order=1, mode="grid-wrap")
@@ -199,9 +199,9 @@ def _retina(eye: Eye, camera: _Camera) -> tuple[dict[str, Floats], Masks]:
     dots = _drawn(camera, *_dots(eye.microaneurysms))
     dark = blood_transmission(np.maximum(veins, dots), "vein")
     transmission = _coarse(dark * blood_transmission(arteries, "artery"))
-    vessels = _coarse(np.float32((arteries > 0) | (veins > 0)))
-    bleeding = _coarse(np.float32(dots > 0))
-    lipid = _coarse(np.float32(_drawn(camera, *_dots(eye.exudates)) > 0))
+    vessels = _coarse(_single((arteries > 0) | (veins > 0)))
+    bleeding = _coarse(_single(dots > 0))
+    lipid = _coarse(_single(_drawn(camera, *_dots(eye.exudates)) > 0))
     lipid = gaussian_filter(lipid, 0.4 * camera.size / SIZE)
     disc, cup = _disc(eye, camera)
     layers = {
@@ -231,9 +231,9 @@ def _drawn(
     radius: NDArray[np.float64],
 ) -> Floats:
     """Chords in mm on the finer grid."""
-    fine = (camera.pixel(point) * _FINER + (_FINER - 1) / 2 for point in (start, end))
+    first, last = (camera.pixel(point) * _FINER + (_FINER - 1) / 2 for point in (start, end))
     scale = camera.pixels_per_degree * _FINER
-    chord = chords(*fine, radius * scale, size=camera.size * _FINER)
+    chord = chords(first, last, radius * scale, size=camera.size * _FINER)
     return chord * np.float32(MM_PER_DEGREE / scale)
 
 
@@ -247,7 +247,7 @@ def _coarse(fine: Floats) -> Floats:
 
 def _disc(eye: Eye, camera: _Camera) -> tuple[Floats, Floats]:
     """Opacity of the disc and of the cup in it: ellipses with soft borders."""
-    x, y = (camera.retina - np.float32(eye.disc)[:, None, None]) / np.float32(eye.disc_axes)[
+    x, y = (camera.retina - _single(eye.disc)[:, None, None]) / _single(eye.disc_axes)[
         :, None, None
     ]
     far = np.hypot(x, y)
@@ -257,3 +257,7 @@ def _disc(eye: Eye, camera: _Camera) -> tuple[Floats, Floats]:
 def _inside(far: Floats, edge: float, softness: float) -> Floats:
     result: Floats = 0.5 - 0.5 * np.tanh((far - np.float32(edge)) / np.float32(2 * softness))
     return result
+
+
+def _single(values: NDArray[np.generic]) -> Floats:
+    return values.astype(np.float32)

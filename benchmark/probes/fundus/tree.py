@@ -121,7 +121,7 @@ def _tissue(rng: np.random.Generator, disc: Floats, spacing: float) -> Floats:
     inside = np.hypot(*(points - DOMAIN_CENTRE).T) < DOMAIN_RADIUS
     foveal = np.hypot(*points.T) < AVASCULAR
     papillary = np.hypot(*(points - disc).T) < 3.0
-    return points[inside & ~foveal & ~papillary]
+    return points[np.flatnonzero(inside & ~foveal & ~papillary)]
 
 
 def _colonise(
@@ -209,4 +209,5 @@ def _calibres(parent: NDArray[np.int64], tip: float) -> Floats:
     for node in range(len(parent) - 1, -1, -1):  # children come after their parents
         if parent[node] >= 0:
             cubes[parent[node]] += cubes[node]
-    return np.cbrt(cubes)
+    radii: Floats = np.cbrt(cubes)
+    return radii
