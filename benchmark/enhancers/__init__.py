@@ -1,6 +1,7 @@
 """Systems under measurement; registration is by text, so listing them imports nothing heavy."""
 
 from benchmark.enhancers.base import ENHANCERS
+from benchmark.enhancers.published import PUBLISHED
 
 _CLASSICAL = "benchmark.enhancers.classical"
 
@@ -33,11 +34,21 @@ ENHANCERS.add(
     licence="Apache-2.0",
 )
 ENHANCERS.add(
+    "brightness",
+    "benchmark.enhancers.brightness:MatchedBrightness",
+    summary="control: one gamma per image to the clean reference's mean luminance",
+    citation="",
+    licence="Apache-2.0",
+)
+ENHANCERS.add(
     "oracle",
     f"{_CLASSICAL}:Oracle",
     summary="the clean reference: exposes the judge's own unfairness",
     citation="",
     licence="Apache-2.0",
 )
+
+for _system in PUBLISHED:
+    ENHANCERS.add(_system.name, _system, summary=_system.summary, **_system.meta())
 
 __all__ = ["ENHANCERS"]

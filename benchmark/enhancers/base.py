@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor
@@ -34,4 +35,4 @@ class Enhancer(ABC):
 
 
 #: Factories without arguments; hosts that are trained here are registered in ``hosts``.
-ENHANCERS: Registry[type[Enhancer]] = Registry("enhancer", group="equilux.enhancers")
+ENHANCERS: Registry[Callable[[], Enhancer]] = Registry("enhancer", group="equilux.enhancers")

@@ -1,0 +1,9 @@
+"""Published networks with their published weights; written afresh from the papers.
+
+Nothing here imports torch's layers until a system is asked for: :mod:`.catalogue` lists them, one
+module per architecture holds the network, :mod:`.enhancer` loads weights into it strictly.
+"""
+
+from benchmark.enhancers.published.catalogue import PUBLISHED, Published
+
+__all__ = ["PUBLISHED", "Published"]

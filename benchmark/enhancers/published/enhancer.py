@@ -1,0 +1,99 @@
+"""A published network as an enhancer, and loading its weights without leaving a tensor over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.enhancers.base import Enhancer
+from benchmark.enhancers.published.catalogue import Published
+from benchmark.errors import WeightsError
+from benchmark.weights import WeightStore, load_tensors
+
+#: Pixels that go through a network at once: bounds memory, and keeps a CPU's caches of use.
+_PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
+_SHOWN = 4
+
+
+class Network(nn.Module):
+    """A published architecture: ``[B, 3, H, W]`` sRGB in [0, 1] to the same shape, any size.
+
+    Modules are named as in the published file, so that its keys need no translation.
+    """
+
+    #: Prefixes of tensors that the file also holds and that only training needs.
+    training_only: ClassVar[tuple[str, ...]] = ()
+
+
+class PublishedEnhancer(Enhancer):
+    """A network with frozen weights, run over batches in pieces of bounded size."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def enhance(self, images: Tensor, references: Tensor | None = None) -> Tensor:
+        """The network's output, on the device of ``images``."""
+        network = self.network.to(images.device)
+        limit = _PIXELS.get(images.device.type, _PIXELS["cuda"])
+        pieces = images.split(max(limit // (images.shape[-2] * images.shape[-1]), 1))
+        return torch.cat([network(piece) for piece in pieces])
+
+
+def load(system: Published, store: WeightStore | None = None) -> PublishedEnhancer:
+    """Build a system from the weights at hand.
+
+    Raises:
+        WeightsError: if they are absent, damaged, or of another architecture.
+    """
+    store = store or WeightStore()
+    located = [store.require(name) for name in system.weights]
+    tensors: dict[str, Tensor] = {}
+    for found in located:
+        tensors |= load_tensors(found.path)
+    with torch.device("meta"):  # the initial weights would be thrown away
+        network = system.build()
+    fill(network, tensors, where=" and ".join(str(found.path) for found in located))
+    return PublishedEnhancer(network)
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+    """Give a network its weights: every tensor has one place and every place one tensor.
+
+    Args:
+        network: may be on the meta device; its parameters become the tensors.
+        tensors: as read from a file; those of :attr:`Network.training_only` are left out.
+        where: the file, for the message.
+
+    Raises:
+        WeightsError: naming the keys that are missing, left over or of another shape.
+    """
+    unused = network.training_only if isinstance(network, Network) else ()
+    given = {key: value for key, value in tensors.items() if not key.startswith(unused)}
+    wanted = {key: value.shape for key, value in network.state_dict().items()}
+    shapes = (
+        f"{key} {list(given[key].shape)} instead of {list(wanted[key])}"
+        for key in sorted(wanted.keys() & given.keys())
+        if given[key].shape != wanted[key]
+    )
+    differences = {
+        "missing": sorted(wanted.keys() - given.keys()),
+        "left over": sorted(given.keys() - wanted.keys()),
+        "of another shape": list(shapes),
+    }
+    if any(differences.values()):
+        found = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
+        raise WeightsError(
+            f"the weights are of another architecture than {type(network).__name__} ({found})",
+            where=where,
+            mend="python -m benchmark weights verify",
+        )
+    network.load_state_dict(given, assign=True)
+
+
+def _some(keys: list[str]) -> str:
+    more = len(keys) - _SHOWN
+    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
