@@ -42,7 +42,6 @@ def set_level_tables(
             policy=policy_of(payload),
             protocol=payload["protocol"],
             judge=payload["reader"],
-            seed=payload["seed"],
         )
     if payload["representation"] is not None:
         tables |= _representation(frame, inputs, payload)

@@ -62,9 +62,11 @@ def context_pool(
     ingredient = MIXTURE[context]
     views = ingredient.source(count, size, "train", seed, reporter)
     names = [f"{context}-{number:06d}" for number in range(count)]
+    # twins share a stratum; over the whole context the strata come in equal numbers
+    scenes = views.frame.groupby(["cluster", "view"], sort=False).ngroup()
     strata = assign_strata(
-        views.frame["cluster"].tolist(),
-        views.frame["view"].tolist(),
+        [context] * count,
+        scenes.tolist(),
         seed=seed,
         names=tuple(ingredient.strata),
     )
