@@ -296,12 +296,13 @@ def _analysis_unit(request: Request, plan: Plan) -> Unit:
     return Unit("analyse", "group statistics", payload, needs)
 
 
-def _reader(scorers: ScorerPlan) -> str | None:
-    """The judge behind ``accuracy``, if that is measured."""
+def _reader(scorers: ScorerPlan) -> dict[str, str] | None:
+    """The judge behind ``accuracy`` and the suffix of its metrics, if all it needs is measured."""
     for metric in scorers.metrics:
-        base, _, judge = metric.partition(":")
-        if base == "accuracy":
-            return judge or "sign-judge"
+        base, colon, judge = metric.partition(":")
+        needed = {f"{name}{colon}{judge}" for name in ("accuracy_input", "confidence")}
+        if base == "accuracy" and needed <= set(scorers.metrics):
+            return {"judge": judge or "sign-judge", "suffix": f"{colon}{judge}"}
     return None
 
 

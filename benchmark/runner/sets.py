@@ -41,7 +41,8 @@ def set_level_tables(
             axes=axes_of(payload),
             policy=policy_of(payload),
             protocol=payload["protocol"],
-            judge=payload["reader"],
+            judge=payload["reader"]["judge"],
+            suffix=payload["reader"]["suffix"],
         )
     if payload["representation"] is not None:
         tables |= _representation(frame, inputs, payload)
