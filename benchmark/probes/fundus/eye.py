@@ -71,18 +71,18 @@ def make_eye(split: str, index: int, *, seed: int) -> Eye:
     """Eye number ``index`` of a split; every second one has lesions."""
     rng = noise_generator(f"fundus/{split}/{index}/eye", seed=seed)
     disc = np.array([15.2, 1.4]) + rng.normal(0, [0.5, 0.4])
-    between = rng.choice([-1.0, 1.0]) * rng.uniform(0.07, 0.13)
+    between = rng.choice([-1.0, 1.0]) * rng.uniform(0.12, 0.22)
     tortuosity = rng.uniform(0.15, 0.5)
     arteries, veins = (
         grow_tree(
             rng,
             disc,
             spread=1 + sign * between / 2,
-            spacing=rng.uniform(2.3, 2.9),
+            spacing=rng.uniform(2.5, 3.1),
             tip=tip,
             tortuosity=wound * tortuosity,
         )
-        for sign, tip, wound in ((-1, 0.062, 0.8), (1, 0.075, 1.0))
+        for sign, tip, wound in ((-1, 0.060, 0.8), (1, 0.076, 1.0))
     )
     disc_axes = np.array([2.55, 2.85]) * rng.normal(1, 0.05) * np.array([rng.normal(1, 0.03), 1])
     ill = _is_ill(split, index, seed)
@@ -173,7 +173,7 @@ def ground_texture(
     choroid = np.exp(-((noise / 0.42) ** 2)) * 0.75 + 0.25 * np.exp(
         -((_field(rng, 0.9 / CELL) / 0.4) ** 2)
     )
-    mottle = 0.035 * _field(rng, 0.22 / CELL) + 0.05 * _field(rng, 2.5 / CELL)
+    mottle = 0.02 * _field(rng, 0.25 / CELL) + 0.05 * _field(rng, 2.5 / CELL)
     return choroid.astype(np.float32), (1 + mottle).astype(np.float32)
 
 

@@ -34,22 +34,22 @@ _OXY, _DEOXY = np.array([1506.0, 53236.0, 44480.0]), np.array([9443.6, 46592.0, 
 #: Oxygen saturation in arteries and veins of the retina.
 _SATURATION = {"artery": 0.95, "vein": 0.60}
 #: 150 g/l haemoglobin of 64,500 g/mol, per mm; lateral light shortens the effective way.
-_CONCENTRATION, _SHORTENING = 2.303 * 150 / 64500 / 10, 0.5
+_CONCENTRATION, _SHORTENING = 2.303 * 150 / 64500 / 10, 0.9
 #: Light that reaches the ground beside a vessel and leaves through it, or the other way round.
-_LATERAL = 0.33
+_LATERAL = 0.22
 MM_PER_DEGREE: Final = 0.29
 
 #: Sclera and choroid without melanin as this camera's flash exposes it, linear.
 _GROUND = np.array([1.22, 0.43, 0.21], np.float32)
 #: Absorption by the choroid's vessels where they are, optical depth.
-_CHOROID = np.array([0.16, 0.62, 0.5], np.float32)
+_CHOROID = np.array([0.09, 0.40, 0.34], np.float32)
 #: Backscattered by blood, and by surfaces and media in front of everything.
 _BLOOD, _VEIL = (
-    np.array([0.05, 0.004, 0.003], np.float32),
+    np.array([0.035, 0.003, 0.002], np.float32),
     np.array([0.011, 0.011, 0.010], np.float32),
 )
 #: Rim and cup of the optic disc.
-_RIM, _CUP = np.array([0.86, 0.40, 0.19], np.float32), np.array([0.93, 0.70, 0.44], np.float32)
+_RIM, _CUP = np.array([0.84, 0.36, 0.15], np.float32), np.array([0.92, 0.66, 0.38], np.float32)
 #: Lipid.
 _LIPID = np.array([0.95, 0.72, 0.24], np.float32)
 
@@ -90,7 +90,7 @@ def ground_light(
     # pigment lies between the choroid's vessels: over many of them they are the lighter part
     stroma = np.float32(PIGMENTATIONS[pigmentation]) * density[..., None] * (1 - 0.25 * shown)
     depth = stroma * _MELANIN + shown * _CHOROID
-    depth += xanthophyll[..., None] * np.array([0.0, 0.06, 0.7], np.float32)
+    depth += xanthophyll[..., None] * np.array([0.0, 0.06, 0.45], np.float32)
     result: Floats = _GROUND * np.exp(-depth)
     return result
 

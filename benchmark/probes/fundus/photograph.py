@@ -96,7 +96,7 @@ def photograph(
     x, y = camera.retina
     eccentricity = x**2 + y**2
     xanthophyll = np.exp(-eccentricity / 1.8**2)
-    density = density + 0.30 * np.exp(-eccentricity / 2.6**2)
+    density = density + 0.42 * np.exp(-eccentricity / 2.6**2)
     reflex = 0.05 * eye.reflex * np.exp(-eccentricity / 0.22**2)
     light = camera.light
     pictures = []
@@ -119,7 +119,7 @@ def bare_photograph(
     camera = _Camera(False, _random_shot(rng), size)
     x, y = camera.retina
     mottle = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), size / 12)
-    density = 1 + 0.05 * mottle / mottle.std() + 0.30 * np.exp(-(x**2 + y**2) / 2.6**2)
+    density = 1 + 0.05 * mottle / mottle.std() + 0.42 * np.exp(-(x**2 + y**2) / 2.6**2)
     nothing = np.zeros((size, size), np.float32)
     ground = ground_light(pigmentation, density=density, choroid=nothing, xanthophyll=nothing)
     linear = composed(

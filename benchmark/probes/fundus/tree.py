@@ -30,8 +30,11 @@ AVASCULAR = 1.6
 
 #: Length of a piece of vessel, and the distance at which a point of tissue counts as supplied.
 _STEP, _REACHED = 0.6, 1.0
-#: How far tissue attracts, and how many steps growth may take.
-_ATTRACTION, _ROUNDS = 7.0, 70
+#: Branches of fewer pieces are left out.
+_STUB = 3
+#: How far tissue attracts, and how many steps each round of growth may take.
+_ATTRACTION, _ROUNDS = 9.0, 60
+_COARSENESS = (4.0, 2.2, 1.35, 1.0)
 #: Weight of a vessel's own direction against the pull: branches leave at acute angles.
 _INERTIA = 0.7
 
@@ -76,8 +79,11 @@ def grow_tree(
         tip: radius of the last visible vessels, degrees.
         tortuosity: amplitude of the vessels' winding, degrees.
     """
-    position, parent = _trunks(rng, disc, spread)
-    position, parent = _colonise(position, parent, _tissue(rng, disc, spacing))
+    growth = _Growth(*_trunks(rng, disc, spread))
+    # sparse tissue first, so that a few branches go far and carry the others
+    for coarseness in _COARSENESS:
+        growth.colonise(_tissue(rng, disc, coarseness * spacing))
+    position, parent = _pruned(growth.position, growth.parent)
     position = _wind(rng, _smooth(position, parent), disc, tortuosity)
     return Tree(position, parent, _calibres(parent, tip))
 
@@ -119,58 +125,80 @@ def _tissue(rng: np.random.Generator, disc: Floats, spacing: float) -> Floats:
     grid = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2) + DOMAIN_CENTRE
     points = grid + rng.uniform(0, spacing, grid.shape)
     inside = np.hypot(*(points - DOMAIN_CENTRE).T) < DOMAIN_RADIUS
-    foveal = np.hypot(*points.T) < AVASCULAR
-    papillary = np.hypot(*(points - disc).T) < 3.0
-    return points[np.flatnonzero(inside & ~foveal & ~papillary)]
+    inside &= np.hypot(*points.T) > AVASCULAR
+    inside &= np.hypot(*(points - disc).T) > 3.0
+    tissue: Floats = points[inside]
+    return tissue
 
 
-def _colonise(
-    position: Floats, parent: NDArray[np.int64], tissue: Floats
-) -> tuple[Floats, NDArray[np.int64]]:
-    """Grow until all tissue that attracts is supplied; every node has at most two children."""
-    heading = _headings(position, parent)
-    children = np.bincount(parent[parent >= 0], minlength=len(parent))
-    tissue = tissue[cKDTree(position).query(tissue)[0] > _REACHED]
-    for _ in range(_ROUNDS):
-        # a root is hidden in the disc and does not branch
-        able = np.flatnonzero((children < 2) & (parent >= 0))
-        distance, nearest = cKDTree(position[able]).query(tissue)
-        near = distance < _ATTRACTION
-        if not near.any():
-            break
-        growing, index = np.unique(able[nearest[near]], return_inverse=True)
-        pull = tissue[near] - position[able[nearest[near]]]
-        pull /= np.linalg.norm(pull, axis=1, keepdims=True)
-        total = np.stack([np.bincount(index, axis) for axis in pull.T], 1)
-        direction = _unit(_unit(total) + _INERTIA * heading[growing])
-        fresh = position[growing] + _STEP * direction
-        # pulls that cancel would grow the same piece for ever
-        apart = cKDTree(position).query(fresh)[0] > 0.4 * _STEP
-        if not apart.all():
-            stuck = np.isin(able[nearest], growing[~apart]) & near
-            tissue = tissue[~stuck]
-        if apart.any():
-            position = np.concatenate([position, fresh[apart]])
-            parent = np.concatenate([parent, growing[apart]])
-            heading = np.concatenate([heading, direction[apart]])
-            children = np.concatenate([children, np.zeros(int(apart.sum()), children.dtype)])
-            children[growing[apart]] += 1
-            if len(tissue):
-                tissue = tissue[cKDTree(fresh[apart]).query(tissue)[0] > _REACHED]
-        if not len(tissue):
-            break
-    return position, parent
+@dataclass
+class _Growth:
+    """A forest that is still growing."""
 
+    position: Floats
+    parent: NDArray[np.int64]
 
-def _headings(position: Floats, parent: NDArray[np.int64]) -> Floats:
-    before = np.where(parent < 0, np.arange(len(parent)), parent)
-    return _unit(position - position[before])
+    def __post_init__(self) -> None:
+        before = np.where(self.parent < 0, np.arange(len(self.parent)), self.parent)
+        self.heading = _unit(self.position - self.position[before])
+        self.children = np.bincount(self.parent[self.parent >= 0], minlength=len(self.parent))
+
+    def colonise(self, tissue: Floats) -> None:
+        """Grow until all tissue that attracts is supplied; nodes have at most two children."""
+        tissue = tissue[cKDTree(self.position).query(tissue)[0] > _REACHED]
+        for _ in range(_ROUNDS):
+            if not len(tissue):
+                break
+            # a root is hidden in the disc and does not branch
+            able = np.flatnonzero((self.children < 2) & (self.parent >= 0))
+            distance, nearest = cKDTree(self.position[able]).query(tissue)
+            # each vessel goes for the nearest point that it is nearest to: a mean of several would
+            # let those on both sides of a vessel cancel
+            order = np.argsort(distance, kind="stable")
+            _, first = np.unique(nearest[order], return_index=True)
+            goal = order[first]
+            goal = goal[distance[goal] < _ATTRACTION]
+            growing = able[nearest[goal]]
+            pull = _unit(tissue[goal] - self.position[growing])
+            direction = _unit(pull + _INERTIA * self.heading[growing])
+            fresh = self.position[growing] + _STEP * direction
+            free = cKDTree(self.position).query(fresh)[0] > 0.4 * _STEP
+            self._extend(fresh[free], growing[free], direction[free])
+            reached = cKDTree(self.position).query(tissue)[0] <= _REACHED
+            reached[goal[~free]] = True  # it would pull the same piece for ever
+            reached |= distance >= _ATTRACTION
+            tissue = tissue[~reached]
+
+    def _extend(self, fresh: Floats, parent: NDArray[np.int64], heading: Floats) -> None:
+        self.position = np.concatenate([self.position, fresh])
+        self.parent = np.concatenate([self.parent, parent])
+        self.heading = np.concatenate([self.heading, heading])
+        self.children[parent] += 1
+        self.children = np.concatenate([self.children, np.zeros(len(fresh), np.int64)])
 
 
 def _unit(vectors: Floats) -> Floats:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     result: Floats = vectors / np.maximum(length, 1e-9)
     return result
+
+
+def _pruned(position: Floats, parent: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+    """The forest without stubs: ends that are shorter than :data:`_STUB` pieces."""
+    count = np.bincount(parent[parent >= 0], minlength=len(parent))
+    keep = np.ones(len(parent), bool)
+    for end in np.flatnonzero(count == 0):
+        chain: list[int] = []
+        node = int(end)
+        while parent[node] >= 0 and count[node] < 2 and len(chain) < _STUB:
+            chain.append(node)
+            node = int(parent[node])
+        if len(chain) < _STUB and count[node] == 2:
+            keep[chain] = False
+            count[node] -= 1
+    number = np.cumsum(keep) - 1
+    parent = parent[keep]
+    return position[keep], np.where(parent < 0, -1, number[parent])
 
 
 def _smooth(position: Floats, parent: NDArray[np.int64], rounds: int = 4) -> Floats:
@@ -197,7 +225,8 @@ def _wind(rng: np.random.Generator, position: Floats, disc: Floats, amplitude: f
     phase = rng.uniform(0, 2 * np.pi, waves)
     push = rng.normal(0, amplitude / np.sqrt(waves / 2), (waves, 2))
     fade = np.clip(np.hypot(*(position - disc).T) / 4, 0, 1)[:, None]
-    return position + fade * np.sin(position @ wave + phase) @ push
+    wound: Floats = position + fade * np.sin(position @ wave + phase) @ push
+    return wound
 
 
 def _calibres(parent: NDArray[np.int64], tip: float) -> Floats:
