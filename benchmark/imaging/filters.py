@@ -217,8 +217,7 @@ def normalised_laplacian_pyramid(gray: Tensor, *, levels: int = 6) -> list[Tenso
     for level in range(levels):
         height, width = current.shape[-2:]
         if level < levels - 1:
-            down = [filter_matrix(size, _BINOMIAL, 2) for size in (height, width)]
-            coarse = separable(current, *down)
+            coarse = _halved(current)
             up = [_expand_matrix(size) for size in (height, width)]
             band = current - separable(coarse, *up)
         else:
@@ -236,6 +235,27 @@ def normalised_laplacian_pyramid(gray: Tensor, *, levels: int = 6) -> list[Tenso
         bands.append(band / (saturation + around))
         current = coarse
     return bands
+
+
+def laplacian_band(gray: Tensor, level: int) -> Tensor:
+    """One level of the Laplacian pyramid of Burt & Adelson (1983), without normalisation.
+
+    Args:
+        gray: ``[B, 1, H, W]``.
+        level: 0 is the finest, at full size; each further one has half the side, rounded up.
+
+    Returns:
+        ``[B, 1, ceil(H / 2^level), ceil(W / 2^level)]``, around 0.
+    """
+    current = gray
+    for _ in range(level):
+        current = _halved(current)
+    expand = [_expand_matrix(size) for size in current.shape[-2:]]
+    return current - separable(_halved(current), *expand)
+
+
+def _halved(images: Tensor) -> Tensor:
+    return separable(images, *(filter_matrix(size, _BINOMIAL, 2) for size in images.shape[-2:]))
 
 
 @lru_cache(maxsize=64)

@@ -70,6 +70,42 @@ for _card in (
         )
         for net, trunk in (("squeeze", "squeezenet1_1"), ("alex", "alexnet"), ("vgg", "vgg16"))
     ),
+    JudgeCard(
+        name="frangi",
+        version="1",
+        kind="segmenter",
+        summary="multiscale vesselness of Frangi et al. on log contrast, parameters fixed",
+        target="benchmark.judges.frangi:FrangiSegmenter",
+        licence="Apache-2.0",
+        trained_on="nothing",
+        source="Frangi et al. 1998; settings in benchmark.judges.frangi.FrangiSettings",
+        caveats=(
+            "finds dark lines of any origin, also the rims of lesions and of the optic disc",
+            "misses vessels narrower than 2 px and those in low contrast",
+        ),
+    ),
+    JudgeCard(
+        name="sign-judge",
+        version="1",
+        kind="reader",
+        summary="finds, straightens and reads signs; judge of record for recognition",
+        target="benchmark.judges.signs:JudgeReader",
+        licence="Apache-2.0",
+        trained_on="the suite's own rendered signs, split train-judge, daylight only",
+        source="benchmark.judges.signs_net.SignGaze",
+        caveats=("reads rendered signs only; quality by light in its training record",),
+    ),
+    JudgeCard(
+        name="sign-reader",
+        version="1",
+        kind="reader",
+        summary="reads signs cell by cell; the recognition loss looks through it",
+        target="benchmark.judges.signs:LossReader",
+        licence="Apache-2.0",
+        trained_on="the suite's own rendered signs, split train, daylight only",
+        source="benchmark.judges.signs_net.SignField",
+        caveats=("inside the loss of hosts trained here: no evidence about them",),
+    ),
 ):
     JUDGES.add(_card.name, _card, summary=_card.summary)
 

@@ -6,7 +6,12 @@ from benchmark.metrics.planning import ScorerPlan, make_scorer, metric_specs, pl
 _HERE = "benchmark.metrics."
 
 #: Scorers whose judge can be chosen, and the kind of that judge.
-_JUDGES = {"faces": "recogniser", "recognition": "reader", "recognition-brightness": "reader"}
+_JUDGES = {
+    "faces": "recogniser",
+    "recognition": "reader",
+    "recognition-brightness": "reader",
+    "segmented": "segmenter",
+}
 
 for _name, _target, _summary, _metrics in (
     (
@@ -42,6 +47,24 @@ for _name, _target, _summary, _metrics in (
         "recognition:BeyondBrightness",
         "matched-brightness control of every output",
         ("accuracy_beyond_brightness",),
+    ),
+    (
+        "segmented",
+        "structure.segmented:Segmented",
+        "vessels and lesions that the segmenter of record finds",
+        (
+            *("dice", "dice_gain", "hd95", "cldice"),
+            *("vessel_false", "vessel_missed", "betti0_error"),
+            *("microaneurysm_hallucination", "microaneurysm_omission"),
+            *("exudate_hallucination", "exudate_omission"),
+            *("lesion_hallucination", "lesion_omission", "lesion_omission_share"),
+        ),
+    ),
+    (
+        "textures",
+        "structure.textures:Textures",
+        "structure without a segmenter",
+        ("lassim", "min_patch_structure", "sfrc_flag_rate"),
     ),
 ):
     _judge = _JUDGES.get(_name)

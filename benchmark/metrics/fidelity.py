@@ -33,7 +33,7 @@ class StructuralSimilarity(_Paired):
     specs = (
         MetricSpec(
             "ssim",
-            "1",
+            "2",
             1,
             "",
             (-1, 1),
@@ -47,7 +47,9 @@ class StructuralSimilarity(_Paired):
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
     ) -> dict[str, Column]:
         """See :class:`Scorer`."""
-        return {"ssim": column(ssim(outputs, self.references(evalset, index, outputs)))}
+        references = self.references(evalset, index, outputs)
+        valid = valid_pixels(evalset, index, outputs)
+        return {"ssim": column(ssim(inside(outputs, references, valid), references, valid=valid))}
 
 
 class SkinTone(_Paired):
@@ -86,6 +88,8 @@ class SkinTone(_Paired):
             unknown = np.full(len(index), np.nan)
             return {"ita_shift": unknown, "ita_shift_abs": unknown}
         mask = torch.from_numpy(evalset.masks["skin"][index]).to(outputs.device)
+        valid = valid_pixels(evalset, index, outputs)
+        mask = mask if valid is None else mask & valid
         now, truth = (
             column(typology_angle(to_lab(images), mask))
             for images in (outputs, self.references(evalset, index, outputs))
@@ -100,7 +104,7 @@ class ColourDifference(_Paired):
     specs = (
         MetricSpec(
             "delta_e",
-            "1",
+            "2",
             -1,
             "",
             (0, 150),
@@ -116,13 +120,28 @@ class ColourDifference(_Paired):
     ) -> dict[str, Column]:
         """See :class:`Scorer`."""
         truth = to_lab(self.references(evalset, index, outputs))
-        return {"delta_e": column(ciede2000(to_lab(outputs), truth).mean((1, 2)))}
+        difference = ciede2000(to_lab(outputs), truth)
+        valid = valid_pixels(evalset, index, outputs)
+        if valid is None:
+            return {"delta_e": column(difference.mean((1, 2)))}
+        return {"delta_e": column((difference * valid).sum((1, 2)) / valid.sum((1, 2)))}
 
 
 def to_batch(images: NDArray[np.uint8], like: Tensor) -> Tensor:
     """``[B, H, W, 3]`` uint8 as ``[B, 3, H, W]`` in [0, 1], with the device of ``like``."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).to(like.device)
     return pixels.permute(0, 3, 1, 2).to(like.dtype) / 255
+
+
+def valid_pixels(evalset: EvalSet, index: NDArray[np.int64], like: Tensor) -> Tensor | None:
+    """Where scoring makes sense, ``[B, H, W]`` bool on the device of ``like``; None: everywhere."""
+    valid = evalset.masks.get("valid")
+    return None if valid is None else torch.from_numpy(valid[index]).to(like.device)
+
+
+def inside(images: Tensor, references: Tensor, valid: Tensor | None) -> Tensor:
+    """``images`` where valid and ``references`` elsewhere, so that nothing outside can matter."""
+    return images if valid is None else torch.where(valid[:, None], images, references)
 
 
 def column(values: Tensor) -> Column:
