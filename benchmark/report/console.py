@@ -13,7 +13,9 @@ from rich.text import Text
 from benchmark.report.highlights import effect_sentence, spread_metrics
 from benchmark.report.manifest import MetricRecord
 from benchmark.report.model import RunView
+from benchmark.report.sections import sections
 from benchmark.report.summary import Cell, Line, lines
+from benchmark.report.table import Table as PageTable
 from benchmark.report.wording import GAP_VERDICTS, RECONSTRUCTION, Scale, clean, humanise, shorten
 
 _WIDE = 118
@@ -47,6 +49,7 @@ def print_summary(view: RunView, console: Console) -> None:
         out.line(f"! {warning}", style="bold yellow")
     _tables(view, console, out, layout)
     _legend(view, out, layout)
+    _parts(view, console, out)
     _effects(view, out)
     if manifest.reconstructed:
         out.line(RECONSTRUCTION)
@@ -55,7 +58,7 @@ def print_summary(view: RunView, console: Console) -> None:
     report = view.folder / "report.html"
     if report.is_file():
         out.line(f"report  {report}")
-    out.line(f"tables  {view.folder}/{{samples,groups,gaps,effects}}.parquet")
+    out.line(f"tables  {view.folder}/*.parquet")
 
 
 class _Printer:
@@ -190,6 +193,35 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
     out.line("")
     out.line("; ".join(notes), style="dim")
     out.line("")
+
+
+def _parts(view: RunView, console: Console, out: _Printer) -> None:
+    """The short tables and the findings of what only some tasks have."""
+    found = sections(view)
+    for part in found:
+        for brief in part.brief:
+            out.line(brief.caption, style="bold")
+            console.print(_brief(brief))
+            out.line("")
+    for part in found:
+        for sentence in part.findings:
+            out.item(sentence)
+
+
+def _brief(found: PageTable) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for position, column in enumerate(found.columns):
+        heading = Text("\n".join(clean(part) for part in (column.title, column.note) if part))
+        table.add_column(
+            heading,
+            justify="right" if column.numeric else "left",
+            overflow="fold",
+            min_width=13 if position == 0 else None,
+            no_wrap=position > 0,
+        )
+    for row in found.rows:
+        table.add_row(*(Text(clean(cell.text)) for cell in row))
+    return table
 
 
 def _effects(view: RunView, out: _Printer) -> None:

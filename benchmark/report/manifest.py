@@ -7,7 +7,7 @@ there and of the right type, so a renamed key is an error with its path and neve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -122,7 +122,8 @@ class Manifest(_Record):
     """What a run says about itself.
 
     ``statistics`` (optional) holds the settings of the statistics, for example ``n_min``; they are
-    listed in the method notes as they are.
+    listed in the method notes as they are. ``predictor`` (optional) is the record card of the
+    network that told the schedule which context a picture is of.
     """
 
     format: Literal[1]
@@ -144,6 +145,7 @@ class Manifest(_Record):
     licences: tuple[LicenceRecord, ...]
     files: Mapping[str, str | Mapping[str, str | int]]
     statistics: Mapping[str, str | int | float | bool] = {}
+    predictor: Mapping[str, Any] = {}
 
     def metric(self, name: str) -> MetricRecord:
         """The metric called ``name``.
@@ -183,3 +185,13 @@ class GalleryItem(_Record):
     input: str
     output: str
     reference: str
+
+
+class SanityRecord(_Record):
+    """One self-test of a metric on the data of this run; ``values`` are what was compared."""
+
+    metric: str
+    check: str
+    holds: bool
+    values: Mapping[str, Any] = {}
+    detail: str = ""

@@ -7,14 +7,20 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from benchmark.errors import DataError
 from benchmark.files import sha256_of_file
-from benchmark.report.manifest import GalleryItem, Manifest, MetricRecord, SystemRecord
+from benchmark.report.manifest import (
+    GalleryItem,
+    Manifest,
+    MetricRecord,
+    SanityRecord,
+    SystemRecord,
+)
 
 #: Columns that a report reads; a table may have more.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -41,11 +47,38 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("system", "metric", "axis", "target", "arm", "baseline", "n_seeds", "effect"),
         *("ci_low", "ci_high", "p_value", "p_holm", "family_size", "verdict", "sentence"),
     ),
+    "outcomes": (
+        *("system", "arm", "axis", "group", "protocol", "judge", "n", "n_clusters"),
+        *("accuracy_input", "accuracy", "accuracy_reference", "delta", "delta_low", "delta_high"),
+        *("worse", "better", "mcnemar_p", "p_holm", "harm_rate", "harm_n", "help_rate", "help_n"),
+        *("net", "recovery", "ece", "ece_n"),
+    ),
+    "representation": (
+        *("system", "arm", "judge", "axis", "group", "n", "hits", "hit", "hit_low", "hit_high"),
+        *("ceiling", "hit_relative", "corrected", "corrected_low", "corrected_high"),
+        *("judged_share", "test_share", "flip_rate", "drift"),
+    ),
+    "divergences": (
+        *("system", "arm", "judge", "axis", "kind", "chi2", "chi2_corrected", "cheb", "tv"),
+        *("tv_l1", "kl", "js", "test", "statistic", "p_value", "n", "reason"),
+    ),
+    "distribution": (
+        *("system", "arm", "axis", "features", "group", "n", "kid", "ci_low", "ci_high", "reason"),
+    ),
+    "parity": (
+        *("system", "arm", "axis", "features", "attribute_aware", "best_group", "worst_group"),
+        *("gap", "v_dc", "disagreement", "reason"),
+    ),
+    "phantoms": (
+        *("system", "arm", "seed", "phantom", "structure", "n", "invented", "ci_low", "ci_high"),
+    ),
 }
 
-_OPTIONAL = {"tiers", "strata"}
+_REQUIRED = {"samples", "groups", "gaps", "effects"}
 _INCOMPLETE = "run the same `python -m benchmark run` command again: it resumes and completes it"
 _GALLERY = TypeAdapter(tuple[GalleryItem, ...])
+_SANITY = TypeAdapter(tuple[SanityRecord, ...])
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -56,8 +89,16 @@ class RunView:
         folder: where it was read from.
         manifest: what the run says about itself.
         digest: SHA-256 of ``manifest.json``, which in turn names the digests of all tables.
-        samples, groups, gaps, effects, tiers, strata: the tables; the last two may be empty.
+        samples, groups, gaps, effects: the tables that every run has.
+        tiers, strata: the same numbers ranked, and within each context; may be empty.
+        outcomes: right and wrong answers before and after, of a task with a recogniser.
+        representation, divergences: whether outputs still show the group they came from.
+        distribution, parity: distance of the outputs of each group from its clean images.
+        phantoms: structure invented where there is none.
         gallery: worst cases, in the order of ``gallery/index.json``.
+        sanity: self-tests of the metrics on this data.
+
+    Tables that the task of a run does not have are empty.
     """
 
     folder: Path
@@ -69,7 +110,14 @@ class RunView:
     effects: pd.DataFrame
     tiers: pd.DataFrame
     strata: pd.DataFrame
+    outcomes: pd.DataFrame
+    representation: pd.DataFrame
+    divergences: pd.DataFrame
+    distribution: pd.DataFrame
+    parity: pd.DataFrame
+    phantoms: pd.DataFrame
     gallery: tuple[GalleryItem, ...]
+    sanity: tuple[SanityRecord, ...]
 
     @cached_property
     def group_rows(self) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
@@ -155,6 +203,7 @@ def load_run(folder: Path) -> RunView:
         manifest=manifest,
         digest=sha256_of_file(path),
         gallery=_gallery(folder / "gallery" / "index.json"),
+        sanity=_items(folder / "sanity.json", _SANITY),
         **tables,
     )
     _check_names(view)
@@ -163,7 +212,7 @@ def load_run(folder: Path) -> RunView:
 
 def _table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / f"{name}.parquet"
-    if name in _OPTIONAL and not path.is_file():
+    if name not in _REQUIRED and not path.is_file():
         return pd.DataFrame(columns=list(COLUMNS[name]))
     try:
         frame = pd.read_parquet(path)
@@ -180,12 +229,7 @@ def _table(folder: Path, name: str) -> pd.DataFrame:
 
 
 def _gallery(path: Path) -> tuple[GalleryItem, ...]:
-    if not path.is_file():
-        return ()
-    try:
-        items = _GALLERY.validate_json(path.read_bytes(), strict=True)
-    except ValidationError as error:
-        raise _invalid(error, path) from error
+    items = _items(path, _GALLERY)
     for item in items:
         for image in (item.input, item.output, item.reference):
             relative = PurePosixPath(image)
@@ -198,6 +242,16 @@ def _gallery(path: Path) -> tuple[GalleryItem, ...]:
     return items
 
 
+def _items(path: Path, kind: TypeAdapter[tuple[_Item, ...]]) -> tuple[_Item, ...]:
+    """What an optional JSON list holds; nothing if there is no such file."""
+    if not path.is_file():
+        return ()
+    try:
+        return kind.validate_json(path.read_bytes(), strict=True)
+    except ValidationError as error:
+        raise _invalid(error, path) from error
+
+
 def _check_names(view: RunView) -> None:
     """Every system and metric of the tables is declared, and so is every headline."""
     manifest = view.manifest
@@ -207,9 +261,10 @@ def _check_names(view: RunView) -> None:
     _require(wanted, declared, "headline metrics", view.folder)
     _require({line.axis}, {axis.name for axis in manifest.axes}, "headline axis", view.folder)
     pairs = {f"{system}/{arm}" for system, arm in view.by_key}
-    for name in ("groups", "gaps", "tiers", "strata"):
+    for name in [name for name in COLUMNS if name not in {"samples", "effects"}]:
         frame: pd.DataFrame = getattr(view, name)
-        _require(set(frame["metric"]), declared, f"metrics in {name}.parquet", view.folder)
+        if "metric" in COLUMNS[name]:
+            _require(set(frame["metric"]), declared, f"metrics in {name}.parquet", view.folder)
         found = frame[["system", "arm"]].drop_duplicates().itertuples(index=False)
         _require({f"{s}/{a}" for s, a in found}, pairs, f"systems in {name}.parquet", view.folder)
     _require(set(view.effects["metric"]), declared, "metrics in effects.parquet", view.folder)

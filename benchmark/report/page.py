@@ -20,6 +20,7 @@ from benchmark.report.highlights import effect_sentence, gap_sentence, spread_me
 from benchmark.report.manifest import ComparisonRecord, MetricRecord
 from benchmark.report.model import RunView
 from benchmark.report.palette import css_variables
+from benchmark.report.sections import Section, sections
 from benchmark.report.summary import lines
 from benchmark.report.svg import inline, png_bytes, svg_bytes
 from benchmark.report.wording import (
@@ -41,13 +42,14 @@ class Drawing:
 
 def write_report(view: RunView) -> Path:
     """Write ``report.html`` and ``figures/*.{svg,png}`` and return the page's path."""
-    drawn = _figures(view)
+    parts = sections(view)
+    drawn = _figures(view, parts)
     path = view.folder / "report.html"
-    write_text(path, _render(view, drawn))
+    write_text(path, _render(view, parts, drawn))
     return path
 
 
-def _render(view: RunView, drawn: dict[str, Drawing]) -> str:
+def _render(view: RunView, parts: tuple[Section, ...], drawn: dict[str, Drawing]) -> str:
     environment = Environment(
         loader=PackageLoader("benchmark.report"),
         autoescape=True,
@@ -73,6 +75,8 @@ def _render(view: RunView, drawn: dict[str, Drawing]) -> str:
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
         highlights=[gap_sentence(view, metric) for metric in spread],
+        sections=parts,
+        part_findings=[sentence for part in parts for sentence in part.findings],
         effect_sentences=_effect_sentences(view, spread),
         reconstruction=RECONSTRUCTION if manifest.reconstructed else "",
         headlines=[
@@ -111,15 +115,17 @@ def _effect_sentences(view: RunView, spread: tuple[MetricRecord, ...]) -> list[s
     return [sentence for sentence in found if sentence]
 
 
-def _figures(view: RunView) -> dict[str, Drawing]:
+def _figures(view: RunView, parts: tuple[Section, ...]) -> dict[str, Drawing]:
     """Draw everything, save each as SVG and PNG, and return what the page embeds."""
     drawn = {}
-    for slug, figure, title, caption in _drawings(view):
+    plots = (plot for part in parts for plot in part.plots)
+    own = ((f"part-{slug(p.slug)}", p.figure, p.title, p.caption) for p in plots)
+    for name, figure, title, caption in (*_drawings(view), *own):
         svg = svg_bytes(figure)
-        write_bytes(view.folder / "figures" / f"{slug}.svg", svg)
-        write_bytes(view.folder / "figures" / f"{slug}.png", png_bytes(figure))
-        element = inline(svg, slug=slug, title=clean(title), description=clean(caption))
-        drawn[slug] = Drawing(element, caption)
+        write_bytes(view.folder / "figures" / f"{name}.svg", svg)
+        write_bytes(view.folder / "figures" / f"{name}.png", png_bytes(figure))
+        element = inline(svg, slug=name, title=clean(title), description=clean(caption))
+        drawn[name] = Drawing(element, caption)
     return drawn
 
 

@@ -23,7 +23,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def hostile_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one seed and seven groups whose names try to run, without two of its pictures."""
-    options = Options(seeds=(0,), hostile=True, groups=7)
+    options = Options(seeds=(0,), hostile=True, groups=7, parts=True)
     folder = write_run(tmp_path_factory.mktemp("runs") / "hostile", options)
     (folder / "gallery" / "0-gamma-0.png").unlink()
     (folder / "gallery" / "1-gamma-0.png").write_bytes(b"not a picture")
@@ -41,3 +41,17 @@ def view(run_folder: Path) -> RunView:
 def hostile(hostile_folder: Path) -> RunView:
     """The hostile run in memory."""
     return load_run(hostile_folder)
+
+
+@pytest.fixture(scope="session")
+def full_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with every optional table."""
+    folder = write_run(tmp_path_factory.mktemp("runs") / "full", Options(parts=True))
+    render_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full(full_folder: Path) -> RunView:
+    """The run with every optional table in memory."""
+    return load_run(full_folder)

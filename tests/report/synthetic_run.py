@@ -16,13 +16,22 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
+from .synthetic_parts import PREDICTOR, write_parts
+
 LEVELS = {
     "tone_level": ["light", "medium", "dark"],
     "illumination": ["dim", "dark"],
     "pose": ["frontal", "tilted"],
 }
 PEOPLE = {"light": 34, "medium": 30, "dark": 12}
-METRICS = {"psnr": (1, "dB"), "id_cosine": (1, ""), "detected": (1, "%"), "delta_ita": (-1, "deg")}
+METRICS = {
+    "psnr": (1, "dB"),
+    "id_cosine": (1, ""),
+    "detected": (1, "%"),
+    "delta_ita": (-1, "deg"),
+    "lesion_omission": (-1, "%"),
+    "lesion_hallucination": (-1, ""),
+}
 #: Numeric columns of the gap table.
 NUMBERS = (
     *("gap", "ci_low", "ci_high", "null_mean", "null_p95", "excess", "p_value", "p_holm"),
@@ -50,6 +59,7 @@ class Options:
     levelled_down: bool = False
     gallery: bool = True
     groups: int = 3
+    parts: bool = False
 
 
 def write_run(folder: Path, options: Options = Options()) -> Path:
@@ -69,6 +79,8 @@ def write_run(folder: Path, options: Options = Options()) -> Path:
         table.to_parquet(folder / f"{name}.parquet", index=False)
     if options.gallery:
         _gallery(folder / "gallery", names)
+    if options.parts:
+        write_parts(folder, list(SYSTEMS), names.tones, LEVELS["illumination"])
     (folder / "manifest.json").write_text(json.dumps(manifest(names, options), indent=2))
     return folder
 
@@ -121,6 +133,8 @@ def _samples(names: _Names, options: Options) -> pd.DataFrame:
                                 * (0.25 * shift - 0.05 * person - 0.02 * noise),
                                 "detected": (rng.random(count) < chance).astype(float),
                                 "delta_ita": np.abs(ita * (1 + shift) + noise * (not exact)),
+                                "lesion_omission": (noise > 1.6 - shift).astype(float),
+                                "lesion_hallucination": np.round(np.abs(noise) * (0.3 + shift)),
                             }
                         )
                     )
@@ -329,6 +343,10 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
         _metric("detected", "share of faces that the detector still finds", kind="rate"),
         _metric("delta_ita", "shift of skin tone, absolute", unit="deg", range=[0, None])
         | {"direction": -1, "role": "secondary"},
+        _metric("lesion_omission", "share of lesions that the judge no longer finds", kind="rate")
+        | {"direction": -1, "role": "secondary"},
+        _metric("lesion_hallucination", "lesions per image that are not there", range=[0, None])
+        | {"direction": -1, "role": "secondary"},
         _metric("musiq", "no-reference quality", role="diagnostic", available=False)
         | {"reason": "its weights are not on this machine"}
         | {"mend": "python -m benchmark weights fetch musiq"},
@@ -400,5 +418,6 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
             },
         ],
         "files": {"samples.parquet": "ab" * 32, "groups.parquet": "cd" * 32},
+        "predictor": PREDICTOR if options.parts else {},
         "statistics": {"replicates": 10_000, "n_min": 8, "n_full": 30, "level": 0.95},
     }

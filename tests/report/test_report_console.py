@@ -26,7 +26,7 @@ def test_every_system_and_group_is_there(run_folder: Path, width: int) -> None:
     assert max(cell_len(line) for line in text.splitlines()) <= width
     for system, arm in SYSTEMS:
         rows = [line for line in text.splitlines() if line.startswith(f"{system} {arm}".strip())]
-        assert len(rows) == 2, "one row for identity, one for detection"
+        assert len(rows) == 3, "one for identity, one for detection, one for lesions"
         assert "GAP" in rows[0] or "none" in rows[0]
     for heading in ("light", "medium", "dark", "n=12", "gap", "null", "psnr"):
         assert heading in text

@@ -61,7 +61,7 @@ def test_an_unfinished_run_says_so(copy: Path) -> None:
         (lambda m: m["metrics"][0].update(direction=2), r"metrics\.0\.direction"),
         (lambda m: m.update(n_samples="many"), "n_samples"),
         (lambda m: m.update(format=2), "format"),
-        (lambda m: m["headline"].update(identity="nothing"), "headline metrics.*nothing"),
+        (lambda m: m["headline"].update(endpoint="nothing"), "headline metrics.*nothing"),
         (lambda m: m["headline"].update(axis="height"), "headline axis.*height"),
         (lambda m: m["systems"].pop(0), "systems in groups.parquet.*input/"),
     ],
