@@ -106,6 +106,24 @@ for _card in (
         source="benchmark.judges.signs_net.SignField",
         caveats=("inside the loss of hosts trained here: no evidence about them",),
     ),
+    *(
+        JudgeCard(
+            name=f"cifar10-resnet{depth}",
+            version="1",
+            kind="reader",
+            summary=f"ResNet-{depth} for the ten classes of CIFAR-10, 32 px",
+            target=f"benchmark.judges.cifar:ResNet{depth}",
+            weights=(f"cifar10-resnet{depth}",),
+            licence="BSD-2-Clause",
+            trained_on="the 50,000 training pictures of CIFAR-10",
+            source="He et al. 2016; akamaster/pytorch_resnet_cifar10",
+            caveats=(
+                f"the publisher reports {error} error on the lossless test set; JPEG costs points",
+                "CIFAR-10's pictures were gathered from the web without consent or licence",
+            ),
+        )
+        for depth, error in ((20, "8.27 %"), (56, "6.61 %"))
+    ),
 ):
     JUDGES.add(_card.name, _card, summary=_card.summary)
 

@@ -50,6 +50,7 @@ def _add(weight: WeightFile) -> None:
 _DLIB = "https://dlib.net/files/"
 _TORCH = "https://download.pytorch.org/models/"
 _DEEPFACE = "https://github.com/serengil/deepface_models/releases/download/v1.0/"
+_CIFAR = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/"
 _PYIQA = "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/"
 
 _add(
@@ -141,6 +142,22 @@ _add(
         note="trained on MS-Celeb-1M, whose consent is contested; from foamliu/MobileFaceNet",
     )
 )
+for _depth, _digest, _size in (
+    (20, "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8", 1_099_231),
+    (56, "4bfd97631478d6b638d2764fd2baff3edb1d7d82252d54439343b6596b9b5367", 3_471_733),
+):
+    _add(
+        WeightFile(
+            name=f"cifar10-resnet{_depth}",
+            file=f"resnet{_depth}-{_digest[:8]}.th",
+            sha256=(_digest,),
+            size=_size,
+            licence="BSD-2-Clause",
+            used_for=f"the reader cifar10-resnet{_depth}",
+            url=f"{_CIFAR}resnet{_depth}-{_digest[:8]}.th",
+            note="from akamaster/pytorch_resnet_cifar10",
+        )
+    )
 _add(
     WeightFile(
         name="niqe",
