@@ -37,7 +37,7 @@ def run(  # noqa: PLR0917 - options are given by name
         Profiles, typer.Option(help="smoke: under a minute; quick: minutes; full: for a GPU.")
     ] = Profiles.QUICK,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of photographs with metadata.csv; not the probe.")
+        str | None, typer.Option(help="Your images in place of the probe: see docs/data.md.")
     ] = None,
     mapping: Annotated[
         str | None, typer.Option(help="How to read --data: a YAML file or a shipped name.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,17 +36,16 @@ def phantom_evalset(payload: Mapping[str, Any]) -> EvalSet:
     return degraded(views, np.arange(len(views.frame)), payload)
 
 
-def folder_evalset(payload: Mapping[str, Any], folder: Path) -> EvalSet:
-    """Read a mapped folder, find the landmarks on its clean images, and degrade it."""
-    from benchmark.data.folder import read_folder
-    from benchmark.judges.landmarks import locate_landmarks
+def real_evalset(payload: Mapping[str, Any], reference: str, reporter: Reporter) -> EvalSet:
+    """Read somebody's data, and degrade them unless they bring degraded pictures of their own."""
+    from benchmark.data.reading import open_data, read_views
+    from benchmark.data.references import parse_reference
 
-    views = read_folder(folder, MappingSpec.model_validate(payload["mapping"]))
-    landmarks = locate_landmarks(list(views.images))
-    landmarks[(views.frame["status"] != OK).to_numpy()] = np.nan
-    located = Views(views.frame, views.images, landmarks)
+    data = open_data(parse_reference(reference), MappingSpec.model_validate(payload["mapping"]))
+    with reporter.task(f"read {data.mapping.name}", len(data.rows.frame)) as advance:
+        views = read_views(data, advance=advance).views
     numbers = views.frame.groupby("cluster").cumcount().to_numpy().astype(np.int64)
-    return degraded(located, numbers, payload)
+    return degraded(views, numbers, payload)
 
 
 def degraded(views: Views, numbers: NDArray[np.int64], payload: Mapping[str, Any]) -> EvalSet:

@@ -75,7 +75,7 @@ def make_manifest(
         ],
         "notes": [
             *spec.limits,
-            *(request.real.mapping.notes if request.real else []),
+            *(request.real.notes() if request.real else []),
             *_scorer_notes(plan, store),
             *plan.notes,
         ],

@@ -160,11 +160,11 @@ def _data_unit(request: Request) -> Unit:
     degradation = spec.degradation.model_dump(mode="json")
     if request.real is not None:
         payload: dict[str, Any] = {
-            "source": "folder",
-            "digest": request.real.digest,
+            "source": "reference",
+            "digest": request.real.digest(),
             "mapping": request.real.mapping.model_dump(mode="json"),
         }
-        hints = {"folder": str(request.real.folder.resolve())}
+        hints = {"reference": str(request.real.reference)}
         title = request.real.mapping.name
     else:
         payload = {

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmark.data.folder import folder_digest
+from benchmark.data.reading import RealData, open_data
+from benchmark.data.references import parse_reference
 from benchmark.enhancers import ENHANCERS
 from benchmark.errors import EquiluxError
 from benchmark.probes import PROBES
 from benchmark.registry import unknown_name
-from benchmark.spec.catalogue import TaskFolder
-from benchmark.spec.mapping import MappingSpec
+from benchmark.spec.catalogue import TaskFolder, mapping_for
 from benchmark.spec.submission import find_submission
 from benchmark.spec.task import Axis, HostStudy, Profile, ProfileName
 
@@ -35,15 +34,6 @@ class SystemRun:
 
 
 @dataclass(frozen=True)
-class RealData:
-    """A folder of photographs and how to read it."""
-
-    folder: Path
-    mapping: MappingSpec
-    digest: str
-
-
-@dataclass(frozen=True)
 class Request:
     """A run, fully resolved; building one validates every name in it."""
 
@@ -61,7 +51,7 @@ class Request:
     def provides(self) -> frozenset[str]:
         """The needs of metrics (``metrics.base.Need``) that the data satisfy."""
         if self.real is not None:
-            return frozenset({"reference", "input", "landmarks", "gallery"})
+            return self.real.mapping.provides()
         return frozenset(PROBES.entry(self.task.spec.probe.name).meta["provides"])
 
     @property
@@ -75,7 +65,7 @@ def resolve(
     *,
     profile: ProfileName,
     device: str,
-    data: Path | None = None,
+    data: str | None = None,
     mapping: str | None = None,
     systems: tuple[str, ...] = (),
     arms: tuple[str, ...] = (),
@@ -133,24 +123,15 @@ def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
     return HostStudy(host=study.host, arms=list(dict.fromkeys(arms)), baseline=baseline)
 
 
-def _real_data(task: TaskFolder, data: Path | None, mapping: str | None) -> RealData | None:
+def _real_data(task: TaskFolder, data: str | None, mapping: str | None) -> RealData | None:
+    declared = task.spec.data
+    if data is None and declared is not None:
+        data, mapping = task.beside(declared.reference), mapping or declared.mapping
     if data is None:
         if mapping is not None:
             raise EquiluxError("--mapping says how to read --data, which is not given")
         return None
-    if not data.is_dir():
-        raise EquiluxError(
-            "no such folder", where=str(data), mend="--data wants a folder with images and a table"
-        )
-    reference = mapping or str(data / "mapping.yaml")
-    if mapping is None and not Path(reference).is_file():
-        raise EquiluxError(
-            "the folder has no mapping.yaml and no --mapping was given",
-            where=str(data),
-            mend="--mapping FILE says which columns are image, identity and axes: see docs/data.md",
-        )
-    found = task.mapping(reference)
-    return RealData(data, found, folder_digest(data, found))
+    return open_data(parse_reference(data), mapping_for(data, mapping))
 
 
 def _axes(task: TaskFolder, real: RealData | None) -> tuple[tuple[Axis, ...], str]:
@@ -158,15 +139,24 @@ def _axes(task: TaskFolder, real: RealData | None) -> tuple[tuple[Axis, ...], st
     if real is None:
         return tuple(spec.axes), spec.headline_axis
     applied = [axis for axis in spec.axes if axis.name == spec.degradation.axis]
+    if real.mapping.input is not None:  # degraded before it came here
+        applied = []
     mapped = [
         Axis(
-            name=axis.column,
+            name=axis.name,
             role=axis.role,
             source=axis.source,
-            levels=axis.levels,
+            levels=axis.shown_levels(),
             excluded=axis.excluded,
             title=axis.title,
         )
         for axis in real.mapping.axes
     ]
-    return (*mapped, *applied), real.mapping.headline_axis
+    clash = {axis.name for axis in mapped} & {axis.name for axis in applied}
+    if clash:
+        raise EquiluxError(
+            f"the mapping and the task both have an axis {', '.join(sorted(clash))}",
+            where=real.mapping.name,
+            mend="give the axis of the mapping another name",
+        )
+    return (*mapped, *applied), real.mapping.headline or spec.degradation.axis

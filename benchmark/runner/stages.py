@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,14 @@ _SCORE_BATCH = 32
 
 def data(work: Work) -> None:
     """Render or read the clean views, degrade them, and keep the evaluation set."""
-    from benchmark.data.build import folder_evalset, phantom_evalset, probe_evalset
+    from benchmark.data.build import phantom_evalset, probe_evalset, real_evalset
 
     if work.payload["source"] == "probe":
         evalset = probe_evalset(work.payload, work.reporter)
     elif work.payload["source"] == "phantoms":
         evalset = phantom_evalset(work.payload)
     else:
-        evalset = folder_evalset(work.payload, Path(work.unit.hints["folder"]))
+        evalset = real_evalset(work.payload, work.unit.hints["reference"], work.reporter)
     evalset.save(work.out)
 
 

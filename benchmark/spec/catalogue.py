@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import SpecError
+from benchmark.errors import EquiluxError, SpecError
 from benchmark.paths import task_folders
 from benchmark.registry import unknown_name
 from benchmark.spec.mapping import MappingSpec
@@ -21,16 +21,47 @@ class TaskFolder:
     spec: TaskSpec
     folder: Path
 
-    def mapping(self, reference: str) -> MappingSpec:
-        """A mapping given by a path, or by the name of one that ships with the task."""
-        shipped = sorted((self.folder / "mappings").glob("*.yaml"))
-        named = {path.stem: path for path in shipped}
-        path = Path(reference)
-        if path.suffix in {".yaml", ".yml"}:
-            return read_spec(path, MappingSpec)
-        if reference in named:
-            return read_spec(named[reference], MappingSpec)
-        raise unknown_name("mapping", reference, tuple(named))
+    def beside(self, reference: str) -> str:
+        """A reference to data as the task's file means it: paths are relative to that file."""
+        return reference if reference.startswith("hub:") else str(self.folder / reference)
+
+
+def mapping_files() -> dict[str, Path]:
+    """Mappings that ship with any task, by name."""
+    found: dict[str, Path] = {}
+    for folder in task_folders():  # the user's own tasks come first
+        for path in folder.glob("*/mappings/*.yaml"):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def mapping_for(data: str, reference: str | None) -> MappingSpec:
+    """How to read some data.
+
+    Args:
+        data: the reference to the data; a folder may hold its own ``mapping.yaml``.
+        reference: a path, or the name of a mapping that ships with a task; None for the folder's.
+
+    Raises:
+        UnknownNameError: with the nearest names.
+        EquiluxError: if there is no mapping.
+    """
+    if reference is None:
+        own = Path(data) / "mapping.yaml"
+        if not own.is_file():
+            raise EquiluxError(
+                "there is no mapping.yaml and no --mapping was given",
+                where=data,
+                mend="--mapping FILE or NAME says which columns are picture, identity and axes: "
+                "`python -m benchmark data list` shows those that ship with the suite",
+            )
+        return read_spec(own, MappingSpec)
+    if Path(reference).suffix in {".yaml", ".yml"}:
+        return read_spec(Path(reference), MappingSpec)
+    shipped = mapping_files()
+    if reference not in shipped:
+        raise unknown_name("mapping", reference, tuple(shipped))
+    return read_spec(shipped[reference], MappingSpec)
 
 
 def task_names() -> tuple[str, ...]:

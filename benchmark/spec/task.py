@@ -11,20 +11,35 @@ from benchmark.spec.yamlfile import Spec
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,62}$", strict=True)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$", strict=True)]
 Role = Literal["sensitive", "context", "control"]
-LabelSource = Literal["self-reported", "annotated", "rendered", "applied"]
+LabelSource = Literal["self-reported", "annotated", "rendered", "applied", "measured", "predicted"]
 ProfileName = Literal["smoke", "quick", "full"]
 Positive = Annotated[int, Field(gt=0, strict=True)]
 
 
-class Axis(Spec):
-    """A column that stratifies samples."""
+class Stratifier(Spec):
+    """What every axis says of itself, whether a task's or somebody's data's."""
 
-    name: ColumnName
     role: Role
-    source: LabelSource = Field(description="Who says so; a classifier's guess is not accepted.")
+    source: LabelSource = Field(description="Who says so; a classifier's guess is but a control.")
     levels: list[str] = Field(default=[], description="In display order; empty: as found.")
     excluded: list[str] = Field(default=[], description="Shown, but never part of a gap.")
     title: str = ""
+
+    @model_validator(mode="after")
+    def _no_guessed_groups(self) -> Self:
+        if self.source == "predicted" and self.role != "control":
+            raise ValueError(
+                f"source: predicted cannot be role: {self.role}. A classifier errs more often on "
+                "some groups than on others, and that would be reported as a property of the "
+                "enhancer; take labels that people gave, or role: control"
+            )
+        return self
+
+
+class Axis(Stratifier):
+    """A column that stratifies samples."""
+
+    name: ColumnName
 
 
 class Stratum(Spec):
@@ -53,6 +68,13 @@ class Degradation(Spec):
     axis: ColumnName
     strata: dict[str, Stratum] = Field(min_length=1)
     planted: list[Planted] = []
+
+
+class DataBlock(Spec):
+    """Data that a task is about, in place of a probe; see docs/data.md."""
+
+    reference: str = Field(description="As for --data; a path is relative to the task's file.")
+    mapping: str | None = Field(default=None, description="As for --mapping.")
 
 
 class Probe(Spec):
@@ -160,6 +182,7 @@ class TaskSpec(Spec):
     question: str
     licence: str
     probe: Probe
+    data: DataBlock | None = None
     degradation: Degradation
     axes: list[Axis] = Field(min_length=1)
     headline_axis: ColumnName

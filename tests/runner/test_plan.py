@@ -49,7 +49,7 @@ def test_photographs_without_a_skin_mask_leave_its_metrics_unavailable(tmp_path:
     rows = ["a_front.png,a,white,neutral_front,f", "a_side.png,a,white,smiling_front,f"]
     header = "file_name,identity,ethnicity,view,gender"
     (tmp_path / "metadata.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
-    plan = planned(data=tmp_path, mapping="london", systems=("input",))
+    plan = planned(data=str(tmp_path), mapping="london", systems=("input",))
     assert {"ita_shift", "ita_shift_abs"} <= set(plan.scorers.unavailable)
     assert "skin" not in plan.scorers.scorers
     assert "psnr" in plan.scorers.metrics

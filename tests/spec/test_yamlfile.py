@@ -82,7 +82,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 def test_a_guessed_label_is_not_an_axis(tmp_path: Path) -> None:
     text = """
-format: 1
+format: 2
 name: mine
 title: Mine
 licence: CC0-1.0
@@ -94,5 +94,5 @@ headline_axis: race
 axes:
   - {column: race, role: sensitive, source: predicted}
 """
-    with pytest.raises(SpecError, match="source"):
+    with pytest.raises(SpecError, match="cannot be role: sensitive"):
         read_spec(write(tmp_path, text), MappingSpec)
