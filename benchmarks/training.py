@@ -18,6 +18,7 @@ import torch
 
 from benchmark.enhancers.hosts import HOSTS
 from benchmark.judges.embedder import FaceEmbedder
+from benchmark.judges.signs_net import FieldLayers, SignField
 from benchmark.losses.base import Instruments
 from benchmark.schedules import FAMILIES
 from benchmark.training import Recipe, TrainingData, TrainingPool, TrainingUnit, train_arm
@@ -36,7 +37,12 @@ def main() -> None:
     torch.set_flush_denormal(True)
     # the speed of a network does not depend on its weights
     embedder = FaceEmbedder().eval()
-    instruments = Instruments(embedder=lambda: embedder, perceptual=lambda _: torch.nn.Identity())
+    reader = FieldLayers(SignField().eval())
+    instruments = Instruments(
+        embedder=lambda: embedder,
+        perceptual=lambda _: torch.nn.Identity(),
+        reader=lambda: reader,
+    )
     pool = noise_pool(4 * chosen.batch, chosen.side)
     terms = Recipe().terms
     bank = shared_bank(pool, terms, instruments, device="cpu")

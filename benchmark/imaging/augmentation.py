@@ -23,6 +23,7 @@ class Augmentation:
         rotation: largest angle either way, degrees.
         scale: largest relative change of size.
         shift: largest displacement, share of the side.
+        mirror: share of samples that are mirrored.
         darkest: smallest exposure factor; factors are log-uniform up to 1.
         dark_share: share of samples that get less light.
         full_well: electrons at white, shot noise is sqrt of the count.
@@ -37,6 +38,7 @@ class Augmentation:
     rotation: float = 8.0
     scale: float = 0.08
     shift: float = 0.04
+    mirror: float = 0.5
     darkest: float = 0.015
     dark_share: float = 0.6
     full_well: float = 1000.0
@@ -74,7 +76,7 @@ def _moved(images: Tensor, generator: torch.Generator, ranges: Augmentation) -> 
     draws = torch.rand(len(images), 5, generator=generator).to(images) * 2 - 1
     angle = draws[:, 0] * math.radians(ranges.rotation)
     size = 1 + draws[:, 1] * ranges.scale
-    mirror = torch.where(draws[:, 4] < 0, -1.0, 1.0)
+    mirror = torch.where(draws[:, 4] < 2 * ranges.mirror - 1, -1.0, 1.0)
     cosine, sine = size * angle.cos(), size * angle.sin()
     shift = draws[:, 2:4] * 2 * ranges.shift
     matrix = torch.stack(

@@ -21,10 +21,9 @@ from torch.nn import functional
 
 from benchmark.assets import AssetRecord, asset_folder, save_asset
 from benchmark.assets.fitting import fit
-from benchmark.data.degradations import LOW_LIGHT, degrade
 from benchmark.imaging.alignment import align
 from benchmark.imaging.augmentation import Augmentation, augment
-from benchmark.imaging.colour import to_linear, to_srgb
+from benchmark.judges.conditions import low_light_conditions
 from benchmark.judges.embedder import ASSET, CROP_SIZE, CROP_ZOOM, EMBEDDING_SIZE, FaceEmbedder
 from benchmark.judges.verification import verification_auc
 from benchmark.probes.faces import FaceProbe, FaceSamples, ToneLevel
@@ -212,25 +211,9 @@ def train_embedder(
     labels, _ = pd.factorize(seen.frame["identity"])
     network = fit_embedder(face_crops(seen), labels, settings, device=device, reporter=reporter)
     held_out = render(settings.validation_probe)
-    card = verification_card(network, held_out, low_light_conditions(held_out, settings.seed))
+    dim = low_light_conditions(held_out.images, held_out.frame, seed=settings.seed)
+    card = verification_card(network, held_out, dim)
     return save_embedder(network, folder=folder, settings=settings, card={"verification": card})
-
-
-def low_light_conditions(faces: FaceSamples, seed: int) -> dict[str, Images]:
-    """Images at every stratum of exposure, as they are and with the exposure restored.
-
-    Restoring multiplies linear light by the reciprocal of the exposure: brightness is right, noise
-    is not, which is the state that an enhancer's output is in.
-    """
-    conditions = {}
-    for name, sensor in LOW_LIGHT.items():
-        frame = faces.frame.assign(exposure=name)
-        dim = degrade(faces.images, frame, seed=seed)
-        conditions[name] = dim
-        linear = to_linear(torch.arange(256) / 255) / sensor.exposure
-        table = (to_srgb(linear.clamp(max=1)) * 255).round().to(torch.uint8).numpy()
-        conditions[f"{name}, restored"] = table[dim]
-    return conditions
 
 
 def save_embedder(

@@ -36,6 +36,12 @@ LOSSES.add(
     family="id",
 )
 LOSSES.add(
+    "recognition",
+    "benchmark.losses.recognition:Recognition",
+    summary="L1 of feature maps of the suite's own sign reader",
+    family="rec",
+)
+LOSSES.add(
     "chroma",
     "benchmark.losses.colour:Chroma",
     summary="L1 of CIE a* and b*, half resolution",

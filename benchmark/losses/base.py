@@ -24,10 +24,13 @@ class Instruments:
             attributes ``crop_size`` (S) and ``crop_zoom`` (see ``imaging.alignment``).
         perceptual: gives, by trunk name, a distance between two batches in [-1, 1], ``[B, ...]``
             with one element a sample; raises WeightsError where the trunk is absent.
+        reader: gives the layers of a sign reader, ``[B, 3, H, W]`` in [0, 1] to a sequence of
+            feature maps ``[B, C, h, w]``.
     """
 
     embedder: Callable[[], nn.Module]
     perceptual: Callable[[str], nn.Module]
+    reader: Callable[[], nn.Module]
 
 
 class LossTerm(nn.Module, ABC):

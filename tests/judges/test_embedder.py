@@ -14,13 +14,13 @@ from sklearn.metrics import roc_auc_score
 from benchmark.assets import asset_folder
 from benchmark.errors import WeightsError
 from benchmark.imaging.alignment import template
+from benchmark.judges.conditions import low_light_conditions
 from benchmark.judges.embedder import ASSET, CROP_SIZE, CROP_ZOOM, FaceEmbedder, load_embedder
 from benchmark.judges.embedder_training import (
     EmbedderSettings,
     embed,
     face_crops,
     fit_embedder,
-    low_light_conditions,
     save_embedder,
     train_embedder,
     verification_card,
@@ -97,7 +97,9 @@ def test_a_blank_crop_is_finite_with_a_finite_gradient(trained: FaceEmbedder, le
 
 def test_it_learns_to_tell_people_apart(trained: FaceEmbedder) -> None:
     faces = blobs(4, seed=1)
-    rows = verification_card(trained, faces, low_light_conditions(faces, seed=0))
+    rows = verification_card(
+        trained, faces, low_light_conditions(faces.images, faces.frame, seed=0)
+    )
     by = {(row["condition"], row["tone_level"]): row for row in rows}
     assert by["normal", "light"]["auc"] > 0.95
     assert by["dim, restored", "dark"]["auc"] > 0.9
@@ -185,7 +187,7 @@ def test_the_committed_asset_is_good_and_even_across_tones() -> None:
 
 def test_low_light_conditions_are_darker_and_restored_ones_are_not() -> None:
     faces = blobs(1)
-    conditions = low_light_conditions(faces, seed=0)
+    conditions = low_light_conditions(faces.images, faces.frame, seed=0)
     mean = {name: made.mean() for name, made in conditions.items()}
     assert set(mean) == {"dim", "dark", "dim, restored", "dark, restored"}
     assert mean["dark"] < mean["dim"] < faces.images.mean()

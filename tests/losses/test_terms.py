@@ -190,7 +190,7 @@ def test_lpips_asks_for_its_trunk_and_feeds_it_plus_minus_one(
         asked.append(trunk)
         return PlainDistance()
 
-    term = LpipsSqueeze.build(Instruments(embedder=nn.Identity, perceptual=provide))
+    term = LpipsSqueeze.build(Instruments(nn.Identity, provide, nn.Identity))
     value = term(others, term.prepare(images, None))
     assert asked == ["squeeze"]
     torch.testing.assert_close(value, 2 * (images - others).abs().mean((1, 2, 3)))
@@ -201,7 +201,7 @@ def test_lpips_without_its_trunk_says_how_to_get_it() -> None:
         raise WeightsError(f"no {trunk}", mend="fetch it")
 
     with pytest.raises(WeightsError, match="no squeeze"):
-        LpipsSqueeze.build(Instruments(embedder=nn.Identity, perceptual=absent))
+        LpipsSqueeze.build(Instruments(nn.Identity, absent, nn.Identity))
 
 
 def test_stack_puts_every_term_in_the_column_of_its_family(

@@ -14,6 +14,21 @@ from benchmark.training import Recipe, TrainingData, TrainingPool
 SIDE = 32
 
 
+class TinyReader(nn.Module):
+    """Two layers of a random network with the interface of the suite's sign reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(8)
+            self.first = nn.Conv2d(3, 6, 3, stride=2, padding=1)
+            self.second = nn.Conv2d(6, 8, 3, stride=2, padding=1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        first = self.first(images).relu()
+        return first, self.second(first).relu()
+
+
 class TinyEmbedder(nn.Module):
     """A random network with the interface of the suite's face embedder."""
 
@@ -68,7 +83,7 @@ def instruments() -> Instruments:
     def no_trunk(name: str) -> nn.Module:
         raise AssertionError(f"nobody asked for {name}")
 
-    return Instruments(embedder=lambda: embedder, perceptual=no_trunk)
+    return Instruments(embedder=lambda: embedder, perceptual=no_trunk, reader=TinyReader)
 
 
 @pytest.fixture(scope="session")
