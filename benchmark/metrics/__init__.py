@@ -1,7 +1,13 @@
 """Per-sample metrics, grouped into scorers that share their work; they never see a group."""
 
 from benchmark.metrics.base import SCORERS, MetricSpec, Scorer, Unavailable
-from benchmark.metrics.planning import ScorerPlan, make_scorer, metric_specs, plan_scorers
+from benchmark.metrics.planning import (
+    ScorerPlan,
+    judged_by,
+    make_scorer,
+    metric_specs,
+    plan_scorers,
+)
 
 _HERE = "benchmark.metrics."
 
@@ -76,6 +82,7 @@ __all__ = [
     "Scorer",
     "ScorerPlan",
     "Unavailable",
+    "judged_by",
     "make_scorer",
     "metric_specs",
     "plan_scorers",

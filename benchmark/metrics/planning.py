@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from benchmark.judges import JUDGES
@@ -105,6 +105,28 @@ def scorer_of(metric: str) -> str:
     if metric not in table:
         raise unknown_name("metric", metric, tuple(sorted(table)))
     return table[metric]
+
+
+def judged_by(metric: str, judges: Mapping[str, str]) -> str:
+    """The same question put to another judge, where it is one for a judge of that kind.
+
+    Args:
+        metric: a name without a judge, or with one, which is then kept.
+        judges: kind of judge, as in its card, and the judge to ask.
+
+    Returns:
+        ``metric:JUDGE`` if that judge can answer, otherwise ``metric``.
+    """
+    table = metric_names()
+    if metric not in table:
+        return metric
+    judge = judges.get(SCORERS.entry(table[metric]).meta.get("judge", ""))
+    if judge is None:
+        return metric
+    JUDGES.entry(judge)
+    named = f"{metric}:{judge}"
+    known = {spec.name for spec in make_scorer(f"{table[metric]}:{judge}").specs}
+    return named if named in known else metric
 
 
 def metric_specs() -> dict[str, MetricSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmark.data.reading import RealData, open_data
 from benchmark.data.references import parse_reference
@@ -98,6 +98,8 @@ def resolve(
         else:
             raise unknown_name("system", name, tuple(sorted(known)))
     real = _real_data(task, data, mapping)
+    task = _with_judges(task, real)
+    spec = task.spec
     axes, headline = _axes(task, real)
     return Request(
         task=task,
@@ -132,6 +134,17 @@ def _real_data(task: TaskFolder, data: str | None, mapping: str | None) -> RealD
             raise EquiluxError("--mapping says how to read --data, which is not given")
         return None
     return open_data(parse_reference(data), mapping_for(data, mapping))
+
+
+def _with_judges(task: TaskFolder, real: RealData | None) -> TaskFolder:
+    """The task with the judges that the mapping names in place of those of record."""
+    if real is None or not real.mapping.judges:
+        return task
+    from benchmark.metrics import judged_by
+
+    judges = {str(kind): name for kind, name in real.mapping.judges.items()}
+    metrics = task.spec.metrics.renamed(lambda name: judged_by(name, judges))
+    return replace(task, spec=task.spec.model_copy(update={"metrics": metrics}))
 
 
 def _axes(task: TaskFolder, real: RealData | None) -> tuple[tuple[Axis, ...], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -106,6 +107,19 @@ class Metrics(Spec):
     primary: list[Name] = Field(min_length=1, description="Claims are made on these, with Holm.")
     secondary: list[Name] = []
     headline: Headline
+
+    def renamed(self, rename: Callable[[str], str]) -> Metrics:
+        """The same with other names, for example of the same metrics by another judge."""
+        line = self.headline
+        return Metrics(
+            primary=[rename(name) for name in self.primary],
+            secondary=[rename(name) for name in self.secondary],
+            headline=Headline(
+                quality=rename(line.quality),
+                endpoint=rename(line.endpoint),
+                outcome=rename(line.outcome) if line.outcome else None,
+            ),
+        )
 
     def all(self) -> tuple[str, ...]:
         """Every metric once, primary first."""
