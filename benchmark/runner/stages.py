@@ -154,6 +154,7 @@ def observe(work: Work) -> None:
 
 def invent(work: Work) -> None:
     """Count the structure that a system makes of pictures without any (the null test)."""
+    from benchmark.metrics.fidelity import valid_pixels
     from benchmark.metrics.structure.nulls import count_invented
 
     evalset = EvalSet.load(work.inputs["data"])
@@ -163,10 +164,13 @@ def invent(work: Work) -> None:
     table = evalset.frame[["sample", "phantom"]].copy()
     for rows, batch in _batches(images, np.flatnonzero(status == OK), device):
         clean = to_batch(evalset.references[rows], device)
-        with torch.inference_mode():
-            found = count_invented(
-                batch, clean, device=work.unit.device, judges=tuple(work.payload["judges"])
-            )
+        found = count_invented(
+            batch,
+            clean,
+            device=work.unit.device,
+            judges=tuple(work.payload["judges"]),
+            valid=valid_pixels(evalset, rows, batch),
+        )
         for name, values in found.items():
             table.loc[rows, name] = values
     table.to_parquet(work.out / "invented.parquet", index=False)
