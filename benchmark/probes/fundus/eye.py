@@ -78,7 +78,7 @@ def make_eye(split: str, index: int, *, seed: int) -> Eye:
             rng,
             disc,
             spread=1 + sign * between / 2,
-            spacing=rng.uniform(2.5, 3.1),
+            spacing=rng.uniform(2.7, 3.4),
             tip=tip,
             tortuosity=wound * tortuosity,
         )

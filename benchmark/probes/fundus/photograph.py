@@ -32,6 +32,9 @@ FIELD_SHARE, FIELD_DEGREES = 120 / 256, 17.5
 #: Names of the masks that a photograph has.
 MASKS = ("valid", "vessels", "microaneurysms", "exudates", "disc")
 
+#: Raised whenever the same parameters would give other pixels.
+RENDERER_VERSION = 1
+
 _FINER = 2  # vessels are drawn on a finer grid
 _POINT_SPREAD = 0.5  # pixels at SIZE
 
