@@ -14,8 +14,9 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line; a user's mistake prints no traceback."""
     # nothing may wait for a network: data and weights are fetched by explicit commands only
-    for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        os.environ.setdefault(variable, "1")
+    if sys.argv[1:3] != ["data", "fetch"]:
+        for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            os.environ.setdefault(variable, "1")
     from benchmark.cli.app import app
 
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmark import __version__
-from benchmark.cli import catalogue, instruments, probe, run, selftest, weights
+from benchmark.cli import catalogue, data, instruments, probe, run, selftest, weights
 
 app = typer.Typer(
     name="benchmark",
@@ -35,6 +35,7 @@ app.command("report")(run.report)
 app.command("list")(catalogue.list_)
 app.command("show")(catalogue.show)
 app.command("selftest")(selftest.selftest)
+app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
 app.add_typer(instruments.app, name="instruments")

@@ -8,9 +8,9 @@ picture alone: its row stays, with the status ``decode_error``, and is counted w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -36,7 +36,7 @@ from benchmark.data.sources import Source, open_source
 from benchmark.data.views import DECODE_ERROR, GALLERY, OK, PROBE, Views
 from benchmark.errors import DataError
 from benchmark.files import content_key
-from benchmark.spec.mapping import THIRDS, MappingSpec
+from benchmark.spec.mapping import MappingSpec
 
 Advance = Callable[[int], None]
 
@@ -90,6 +90,19 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """What a run would find.
+
+    Attributes:
+        frame: the chosen rows with every axis, indexed from 0.
+        failures: position of each row that cannot be read, and why.
+    """
+
+    frame: pd.DataFrame
+    failures: dict[int, str]
+
+
+@dataclass(frozen=True)
 class _Item:
     """One row on the canvas."""
 
@@ -119,24 +132,17 @@ def read_views(data: RealData, *, advance: Advance = lambda _: None) -> Reading:
         DataError: if pictures differ in size with ``fit: none``, a mask or an input is not of its
             picture's form, or an identity has no readable gallery view.
     """
-    mapping, index = data.mapping, data.rows.frame.index
-    with quiet_pillow(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        read = partial(_read_row, data, canvas=_canvas(data, pool))
-        arrays: _Arrays | None = None
-        reasons: dict[int, str] = {}
-        for start in range(0, len(index), _BATCH):
-            batch = list(index[start : start + _BATCH])
-            landmarks = _located(data, batch, pool)
-            items = pool.map(read, batch, landmarks)
-            for position, item in enumerate(items, start):
-                if isinstance(item, str):
-                    reasons[position] = item
-                    continue
-                if arrays is None:
-                    arrays = _Arrays.empty(len(index), item)
-                arrays.put(position, item)
-            advance(len(batch))
     frame = data.rows.frame.reset_index(drop=True)
+    arrays: _Arrays | None = None
+    reasons: dict[int, str] = {}
+    for position, item in enumerate(_items(data)):
+        if isinstance(item, str):
+            reasons[position] = item
+        else:
+            if arrays is None:
+                arrays = _Arrays.empty(len(frame), item)
+            arrays.put(position, item)
+        advance(1)
     frame["status"] = [DECODE_ERROR if n in reasons else OK for n in range(len(frame))]
     failures = tuple((frame["sample"].iloc[n], reason) for n, reason in sorted(reasons.items()))
     if arrays is None:
@@ -146,9 +152,49 @@ def read_views(data: RealData, *, advance: Advance = lambda _: None) -> Reading:
             where=str(data.reference),
             mend="check the column of paths in the mapping",
         )
-    views = arrays.views(_measured(frame, mapping, arrays))
-    _check_readable_gallery(views.frame, mapping, str(data.reference))
+    shown = arrays.images if arrays.inputs is None else arrays.inputs
+    readable = (frame["status"] == OK).to_numpy()
+    luma = np.array([mean_luma(image) for image in shown])
+    frame = with_measured_axes(frame, data.mapping, luma, readable)
+    views = arrays.views(frame)
+    _check_readable_gallery(views.frame, data.mapping, str(data.reference))
     return Reading(views, failures)
+
+
+def try_rows(data: RealData, *, advance: Advance = lambda _: None) -> Trial:
+    """Read every row as a run would and forget it: no more than a batch is held in memory.
+
+    Faces are not looked for, and so none are cut out.
+
+    Raises:
+        DataError: as :func:`read_views`, but for the gallery.
+    """
+    reasons: dict[int, str] = {}
+    luma = np.full(len(data.rows.frame), np.nan)
+    faceless = replace(data, mapping=data.mapping.model_copy(update={"faces": None}))
+    for position, item in enumerate(_items(faceless)):
+        if isinstance(item, str):
+            reasons[position] = item
+        else:
+            luma[position] = mean_luma(item.image if item.input is None else item.input)
+        advance(1)
+    frame = data.rows.frame.reset_index(drop=True)
+    return Trial(with_measured_axes(frame, data.mapping, luma, np.isfinite(luma)), reasons)
+
+
+def _items(data: RealData) -> Iterator[_Item | str]:
+    """Every chosen row in order, or the reason why it cannot be read."""
+    index = data.rows.frame.index
+    with quiet_pillow(), ThreadPoolExecutor(workers()) as pool:
+        _check_sizes(data, pool)
+        for start in range(0, len(index), _BATCH):
+            batch = list(index[start : start + _BATCH])
+            yield from pool.map(partial(_read_row, data), batch, _located(data, batch, pool))
+
+
+def workers() -> int:
+    """Threads that decode; Pillow works outside the interpreter's lock."""
+    return min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -185,10 +231,10 @@ def _pictures(mapping: MappingSpec) -> tuple[str | None, ...]:
     return (mapping.image, mapping.input, *mapping.masks.values())
 
 
-def _canvas(data: RealData, pool: ThreadPoolExecutor) -> Size | None:
-    """The one size there is with ``fit: none``; otherwise the mapping says."""
+def _check_sizes(data: RealData, pool: ThreadPoolExecutor) -> None:
+    """With ``fit: none`` there must be one size."""
     if data.mapping.fit != "none":
-        return None
+        return
     rows = list(data.rows.frame.index)
     sizes = dict(zip(rows, pool.map(partial(_size, data), rows), strict=True))
     seen = {size: row for row, size in reversed(sizes.items()) if size is not None}
@@ -201,7 +247,6 @@ def _canvas(data: RealData, pool: ThreadPoolExecutor) -> Size | None:
             where=str(data.reference),
             mend="fit: crop or fit: letterbox in the mapping brings them to one size",
         )
-    return next(iter(seen), None)
 
 
 def _size(data: RealData, row: int) -> Size | None:
@@ -211,9 +256,7 @@ def _size(data: RealData, row: int) -> Size | None:
         return None
 
 
-def _read_row(
-    data: RealData, row: int, landmarks: Points | None, *, canvas: Size | None
-) -> _Item | str:
+def _read_row(data: RealData, row: int, landmarks: Points | None) -> _Item | str:
     """One row, or the reason why it cannot be read."""
     mapping, source = data.mapping, data.source
     fine = None if mapping.fit == "none" else _OVERSAMPLING * mapping.size
@@ -340,18 +383,26 @@ def _unplaced(points: Points, placed: Boxed) -> Points:
     return np.asarray((points - placed.offset + 0.5) * scale + [left, top] - 0.5)
 
 
-def _measured(frame: pd.DataFrame, mapping: MappingSpec, arrays: _Arrays) -> pd.DataFrame:
-    """Axes in thirds of what was measured on the pictures that the enhancer is given."""
-    shown = arrays.images if arrays.inputs is None else arrays.inputs
-    readable = (frame["status"] == OK).to_numpy()
+def mean_luma(image: NDArray[np.uint8]) -> float:
+    """Rec. 601 luma of ``[H, W, 3]``, 0 to 255, averaged."""
+    return float(image.mean((0, 1)) @ (0.299, 0.587, 0.114))
+
+
+def with_measured_axes(
+    frame: pd.DataFrame,
+    mapping: MappingSpec,
+    luma: NDArray[np.float64],
+    readable: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """The frame with axes in thirds of what was measured on the pictures to be enhanced."""
+    frame = frame.copy()
     for axis in mapping.axes:
         if axis.measure is None:
             continue
-        luma = np.array([(image @ (0.299, 0.587, 0.114)).mean() for image in shown])
+        levels = np.array(axis.shown_levels(), dtype=object)
         rank = pd.Series(luma[readable]).rank(method="first").to_numpy() - 1
-        thirds = np.array(axis.levels or THIRDS, dtype=object)
         values = np.full(len(frame), UNKNOWN, dtype=object)
-        values[readable] = thirds[(rank * len(thirds) // max(readable.sum(), 1)).astype(int)]
+        values[readable] = levels[(rank * len(levels) // max(readable.sum(), 1)).astype(int)]
         frame[axis.name] = values
     return frame
 
