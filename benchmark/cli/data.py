@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from benchmark.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from benchmark.data.inspection import Inspection
+    from benchmark.runner.inspection import Inspection
     from benchmark.data.reading import RealData
 
 app = typer.Typer(help="Your own images; nothing is ever uploaded.", no_args_is_help=True)
@@ -22,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 
 @app.command("inspect")
-def inspect_(
+def inspect_(  # noqa: PLR0917 - options are given by name
     reference: Ref,
     mapping: Annotated[
         str | None, typer.Option(help="A YAML file or a shipped name; default: the folder's own.")
@@ -39,7 +40,7 @@ def inspect_(
     as_json: AsJson = False,
 ) -> None:
     """Show groups, sizes, detectable effects, leaks, failures and licence of a set of images."""
-    from benchmark.data.inspection import inspect_data
+    from benchmark.runner.inspection import inspect_data
     from benchmark.fairness.model import Policy
     from benchmark.progress import Reporter
     from benchmark.spec.catalogue import find_task
@@ -107,7 +108,7 @@ def _open(reference: str, mapping: str | None) -> RealData:
 
 
 def _print(found: Inspection) -> None:
-    from benchmark.data.inspection import reasons
+    from benchmark.runner.inspection import reasons
 
     facts = [
         ["licence", found.licence],
@@ -148,7 +149,7 @@ def _print(found: Inspection) -> None:
 
 
 def _number(value: float, form: str) -> str:
-    return form.format(value) if value == value else "-"
+    return "-" if isnan(value) else form.format(value)
 
 
 def _finite(content: object) -> object:
@@ -157,4 +158,4 @@ def _finite(content: object) -> object:
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_finite(value) for value in content]
-    return None if isinstance(content, float) and content != content else content
+    return None if isinstance(content, float) and isnan(content) else content

@@ -1,4 +1,4 @@
-"""What a set of images can carry, before a run: groups, sizes, leaks, and what would be left out."""
+"""What a set of images can carry, before a run: groups, sizes, leaks, and what is left out."""
 
 from __future__ import annotations
 
@@ -183,9 +183,15 @@ def group_sizes(
     classes = np.where(found.index == UNKNOWN, UNKNOWN, size_class(n, policy))
     return [
         GroupSize(
-            axis, str(name), int(row["size"]), int(row["nunique"]), str(label), d, min(1.0, d / 2)
+            axis,
+            str(name),
+            int(row["size"]),
+            int(row["nunique"]),
+            str(label),
+            float(d),
+            float(np.minimum(d / 2, 1)),
         )
-        for (name, row), label, d in zip(found.iterrows(), classes, map(float, effect), strict=True)
+        for (name, row), label, d in zip(found.iterrows(), classes, effect, strict=True)
     ]
 
 
