@@ -23,7 +23,6 @@ import numpy as np
 from benchmark.fairness.cells import Codes
 from benchmark.fairness.resampling import Floats
 
-
 _ROUNDING = 1e-12
 
 
