@@ -55,7 +55,7 @@ class ZeroDce(CurveEstimator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enhance ``[B, 3, H, W]``; outputs stay in [0, 1]."""
-        for curve in self.curves(images).split(3, 1):
+        for curve in torch.split(self.curves(images), 3, 1):
             images = bend(images, curve)
         return images
 

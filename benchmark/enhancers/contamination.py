@@ -1,0 +1,149 @@
+"""What a published system has seen of the data it may be measured on.
+
+A result on data that a system was trained on, or on scenes that its training data share, is no
+measure of how it does elsewhere. Nothing here is guessed: each line says where it is written, and
+what nobody has written down is ``unknown``, which is not ``none``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+How = Literal["trained", "unpaired", "overlaps", "none", "unknown"]
+
+_MEANING: Mapping[How, str] = {
+    "trained": "trained on its pairs",
+    "unpaired": "saw its images without references",
+    "overlaps": "trained on data that share images or scenes with it",
+    "none": "is said not to have seen it",
+    "unknown": "nobody says whether it has seen it",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one system has seen of one dataset.
+
+    Attributes:
+        dataset: key, for example ``"lol-v1"``; the whole of it, not a split.
+        how: see :data:`How`.
+        evidence: who says so.
+    """
+
+    dataset: str
+    how: How
+    evidence: str
+
+    def sentence(self) -> str:
+        """For a footnote: what, and by whose word."""
+        return f"{_MEANING[self.how]} ({self.evidence})"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Training and test parts of one dataset that show the same scenes.
+
+    Attributes:
+        dataset: key.
+        statement: to be shown wherever results on it are.
+        shared: test images mapped to training images of the same scene.
+        clean: test images whose scene is in no training image.
+    """
+
+    dataset: str
+    statement: str
+    shared: Mapping[str, tuple[str, ...]]
+    clean: tuple[str, ...]
+
+
+_SICE = Seen("sice", "unpaired", "paper: exposure sequences of SICE part 1, no references")
+_SAME_IMAGES = Seen("sice", "unpaired", "README: the training images of Zero-DCE")
+_NO_LOL = Seen("lol-v1", "none", "training data named in paper and repository hold no LOL")
+_LOL_V2 = Seen("lol-v1", "overlaps", "LOL v2 continues LOL v1; shared images not counted")
+
+#: Per system, everything that is known; what is not listed is unknown.
+SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
+    {
+        "zero-dce": (_SICE, _NO_LOL),
+        "zero-dce-sdag": (Seen("lol-v1", "unknown", "the repository names no training data"),),
+        "zero-dce-pp": (_SICE, _NO_LOL),
+        "sgz": (_SAME_IMAGES, _NO_LOL),
+        "sci-easy": (
+            Seen("mit-adobe-5k", "unpaired", "README: mainly MIT"),
+            Seen("lol-v1", "unknown", "README says 'mainly'"),
+        ),
+        "sci-medium": (
+            Seen("lol-v1", "unpaired", "README: mainly LOL and LSRW"),
+            Seen("lsrw", "unpaired", "README: mainly LOL and LSRW"),
+        ),
+        "sci-difficult": (
+            Seen("dark-face", "unpaired", "README: mainly DARK FACE"),
+            Seen("lol-v1", "unknown", "README says 'mainly'"),
+        ),
+        "ruas-lol": (Seen("lol-v1", "unpaired", "README: LOL, low-light images only"),),
+        "ruas-upe": (Seen("mit-adobe-5k", "unpaired", "README: trained from MIT5K"), _NO_LOL),
+        "ruas-dark": (Seen("dark-face", "unpaired", "README: trained from DarkFace"), _NO_LOL),
+        "iat-lol-v1": (
+            Seen(
+                "lol-v1",
+                "trained",
+                "README: its 485 training pairs; the best epoch was chosen on the 15 test pairs",
+            ),
+        ),
+        "iat-lol-v2": (Seen("lol-v2", "trained", "README: LOL-v2-real"), _LOL_V2),
+        "iat-exposure": (Seen("msec", "trained", "README: the exposure dataset"), _NO_LOL),
+        "retinexnet": (
+            Seen("lol-v1", "trained", "README: train on LOL; it does not name this file's data"),
+        ),
+        "drbn": (Seen("lol-v2", "trained", "README: 'we use LOL-v2'"), _LOL_V2),
+    }
+)
+
+_SHARED = {
+    "1": ("2",),
+    "22": ("21", "24"),
+    "23": ("24", "21"),
+    "55": ("53", "54", "56"),
+    "79": ("80", "81", "82"),
+    "111": ("112", "113", "114"),
+    "146": ("143", "144", "145"),
+    "493": ("494",),
+    "547": ("546",),
+    "665": ("664",),
+    "669": ("668",),
+    "748": ("747",),
+    "778": ("775", "776", "777"),
+    "780": ("779",),
+}
+
+LEAKS: Mapping[str, Leak] = MappingProxyType(
+    {
+        "lol-v1": Leak(
+            dataset="lol-v1",
+            statement=(
+                "14 of the 15 test scenes of LOL v1 are also among its 485 training references "
+                "(399 distinct files); only 179 is not. The training reference of the same scene, "
+                "chosen by looking at the test reference, scores 25.9 dB on average: much of the "
+                "answer is in the training set."
+            ),
+            shared=MappingProxyType(_SHARED),
+            clean=("179",),
+        )
+    }
+)
+
+
+def seen(system: str, dataset: str) -> Seen:
+    """What ``system`` has seen of ``dataset``; ``unknown`` where nothing is recorded."""
+    for line in SEEN.get(system, ()):
+        if line.dataset == dataset:
+            return line
+    return Seen(dataset, "unknown", "not recorded")
+
+
+def trained_on(system: str) -> tuple[str, ...]:
+    """Datasets that a system has learned from, with or without references."""
+    return tuple(s.dataset for s in SEEN.get(system, ()) if s.how in {"trained", "unpaired"})
