@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from benchmark import __version__
-from benchmark.cli import catalogue, data, instruments, probe, run, selftest, weights
+from benchmark.cli import card, catalogue, data, instruments, probe, run, selftest, study, weights
 
 app = typer.Typer(
     name="benchmark",
@@ -32,8 +32,10 @@ def _root(
 
 app.command("run")(run.run)
 app.command("report")(run.report)
+app.command("card")(card.card)
 app.command("list")(catalogue.list_)
 app.command("show")(catalogue.show)
+app.command("study")(study.study)
 app.command("selftest")(selftest.selftest)
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")

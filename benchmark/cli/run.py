@@ -83,7 +83,7 @@ def run(  # noqa: PLR0917 - options are given by name
     plan = make_plan(request)
     store = Store(cache or cache_root())
     reporter = Reporter()
-    reporter.console.print(_outline(plan, store), highlight=False)
+    reporter.console.print(outline(plan, store), highlight=False)
     if dry_run:
         return
     done = execute(request, plan, store=store, runs=runs, reporter=reporter)
@@ -121,7 +121,7 @@ def torch_device(wanted: Devices) -> str:
     return "cuda" if available and wanted is not Devices.CPU else "cpu"
 
 
-def _outline(plan: Plan, store: Store) -> str:
+def outline(plan: Plan, store: Store) -> str:
     """One line: how much is cached, what is to be done, how long that took here before."""
     from benchmark.runner.estimates import Estimates
 

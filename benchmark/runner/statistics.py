@@ -13,8 +13,22 @@ from benchmark.fairness import AxisInfo, MetricInfo, Policy, analyse
 
 def analyse_samples(samples: pd.DataFrame, payload: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
     """All tables of the engine by name."""
+    axes = axes_of(payload)
+    result = analyse(
+        samples,
+        metrics=metrics_of(payload),
+        axes=axes,
+        policy=policy_of(payload),
+        comparisons=[tuple(triple) for triple in payload["comparisons"]],
+        seed=payload["seed"],
+    )
+    return {field.name: getattr(result, field.name) for field in fields(result)}
+
+
+def metrics_of(payload: Mapping[str, Any]) -> list[MetricInfo]:
+    """The metrics as the engine knows them."""
     primary = set(payload["primary"])
-    metrics = [
+    return [
         MetricInfo(
             name,
             **payload["declared"][name],
@@ -22,16 +36,6 @@ def analyse_samples(samples: pd.DataFrame, payload: Mapping[str, Any]) -> dict[s
         )
         for name in payload["metrics"]
     ]
-    axes = axes_of(payload)
-    result = analyse(
-        samples,
-        metrics=metrics,
-        axes=axes,
-        policy=policy_of(payload),
-        comparisons=[tuple(triple) for triple in payload["comparisons"]],
-        seed=payload["seed"],
-    )
-    return {field.name: getattr(result, field.name) for field in fields(result)}
 
 
 def axes_of(payload: Mapping[str, Any]) -> list[AxisInfo]:
