@@ -148,12 +148,13 @@ def _description(run: SystemRun) -> dict[str, Any]:
         }
     entry = ENHANCERS.entry(run.enhancer)
     reference = run.enhancer in {"input", "oracle"}
-    kind = "submission" if "/" in run.system else "reference" if reference else "classical"
+    kind = "reference" if reference else entry.meta.get("kind", "classical")
+    learned = entry.meta.get("trained_on")
     return {
-        "kind": kind,
+        "kind": "submission" if "/" in run.system else kind,
         "parameters": int(entry.meta.get("parameters", 0)),
         "licence": str(entry.meta.get("licence", "unknown")),
-        "note": entry.summary,
+        "note": entry.summary + (f"; trained on {', '.join(learned)}" if learned else ""),
     }
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.assets import load_record
+from benchmark.enhancers import ENHANCERS
 from benchmark.judges.base import Kind
 from benchmark.metrics import ScorerPlan, Unavailable, plan_scorers
 from benchmark.runner.observations import NullTest, Observed, plan_null_test, plan_observers
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
 from benchmark.runner.units import DATA_SEED, Stage, Unit
+from benchmark.weights import require
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,11 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     needs = {"data": data.need()}
     if training is not None:
         needs["weights"] = training.need()
-    return Unit("enhance", run.title, {"enhancer": run.enhancer}, needs, request.device)
+    payload: dict[str, Any] = {"enhancer": run.enhancer}
+    if training is None and (files := ENHANCERS.entry(run.enhancer).meta.get("weights")):
+        # it was asked for by name: absent weights are an error now, not a failure of the system
+        payload["weights"] = {name: require(name).sha256 for name in files}
+    return Unit("enhance", run.title, payload, needs, request.device)
 
 
 def _analysis_unit(request: Request, plan: Plan) -> Unit:
