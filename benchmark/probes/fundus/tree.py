@@ -163,6 +163,7 @@ class _Growth:
             direction = _unit(pull + _INERTIA * self.heading[growing])
             fresh = self.position[growing] + _STEP * direction
             free = cKDTree(self.position).query(fresh)[0] > 0.4 * _STEP
+            free &= np.hypot(*fresh.T) > AVASCULAR
             self._extend(fresh[free], growing[free], direction[free])
             reached = cKDTree(self.position).query(tissue)[0] <= _REACHED
             reached[goal[~free]] = True  # it would pull the same piece for ever
