@@ -11,8 +11,8 @@ import typer
 from benchmark.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from benchmark.runner.inspection import Inspection
     from benchmark.data.reading import RealData
+    from benchmark.runner.inspection import Inspection
 
 app = typer.Typer(help="Your own images; nothing is ever uploaded.", no_args_is_help=True)
 
@@ -40,9 +40,9 @@ def inspect_(  # noqa: PLR0917 - options are given by name
     as_json: AsJson = False,
 ) -> None:
     """Show groups, sizes, detectable effects, leaks, failures and licence of a set of images."""
-    from benchmark.runner.inspection import inspect_data
     from benchmark.fairness.model import Policy
     from benchmark.progress import Reporter
+    from benchmark.runner.inspection import inspect_data
     from benchmark.spec.catalogue import find_task
 
     policy = Policy()

@@ -70,8 +70,7 @@ class RealData:
 
     def digest(self) -> str:
         """Content key of everything that :func:`read_views` would read."""
-        columns = tuple(dict.fromkeys(filter(None, _pictures(self.mapping))))
-        pictures = self.source.digest(columns, self.rows.frame.index)
+        pictures = self.source.digest(self.mapping.pictures(), self.rows.frame.index)
         cells = self.rows.table.to_csv(index=True)
         return content_key(self.mapping.model_dump(mode="json"), cells, pictures)
 
@@ -225,10 +224,6 @@ class _Arrays:
 
     def views(self, frame: pd.DataFrame) -> Views:
         return Views(frame, self.images, self.landmarks, self.masks, self.inputs)
-
-
-def _pictures(mapping: MappingSpec) -> tuple[str | None, ...]:
-    return (mapping.image, mapping.input, *mapping.masks.values())
 
 
 def _check_sizes(data: RealData, pool: ThreadPoolExecutor) -> None:

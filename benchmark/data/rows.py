@@ -53,6 +53,9 @@ def choose_rows(source: Source, mapping: MappingSpec, *, where: str) -> Rows:
     table = _made(_recoded(source.table, mapping, where), mapping, where)
     _require(table, _wanted(mapping), where)
     left_out: dict[str, int] = {}
+    unnamed = set(source.unnamed).difference(*(table[name] for name in mapping.pictures()))
+    if unnamed:
+        left_out["pictures in the folder that are not named like the pattern"] = len(unnamed)
     others = table.iloc[:0]
     if mapping.split is not None:
         test = table[mapping.split.column].isin(mapping.split.test)
@@ -71,6 +74,10 @@ def choose_rows(source: Source, mapping: MappingSpec, *, where: str) -> Rows:
         detail = "; ".join(f"{reason}: {count}" for reason, count in left_out.items())
         raise DataError("no row is left", where=where, mend=f"left out: {detail}")
     frame = _frame(table, mapping, where)
+    if mapping.gallery == "first":
+        frame, alone = _first_is_gallery(frame)
+        left_out["the only picture of an identity"] = alone
+        table = table.loc[frame.index]
     if mapping.at_most is not None:
         kept = _drawn(frame, mapping.headline, mapping.at_most)
         left_out[f"beyond {mapping.at_most} clusters of a level"] = int((~kept).sum())
@@ -124,7 +131,7 @@ def _wanted(mapping: MappingSpec) -> set[str]:
     wanted |= {*mapping.masks.values(), *(mapping.window or ()), *mapping.keep}
     wanted |= {axis.column for axis in mapping.axes}
     rules = (mapping.gallery, mapping.split, mapping.adults_only)
-    wanted |= {rule.column for rule in rules if rule is not None}
+    wanted |= {rule.column for rule in rules if rule is not None and rule != "first"}
     if mapping.faces is not None and mapping.faces.landmarks != "detect":
         wanted |= set(mapping.faces.landmarks)
     return {column for column in wanted if column is not None}
@@ -161,7 +168,7 @@ def _frame(
     frame = pd.DataFrame({"sample": sample, "cluster": cluster}, index=table.index)
     rule = mapping.gallery
     frame["role"] = PROBE
-    if rule is not None:
+    if rule is not None and rule != "first":
         frame["role"] = np.where(table[rule.column] == rule.value, GALLERY, PROBE)
     if mapping.label is not None:
         frame["label"] = table[mapping.label]
@@ -197,8 +204,17 @@ def _drawn(frame: pd.DataFrame, axis: str | None, most: int) -> pd.Series:
     return frame["cluster"].isin(set(first["cluster"]))
 
 
+def _first_is_gallery(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The first picture of each identity by name is its gallery view; and how many had no other."""
+    people = frame.groupby("cluster")["sample"]
+    several = people.transform("size") > 1
+    role = np.where(frame["sample"] == people.transform("min"), GALLERY, PROBE)
+    return frame.assign(role=role)[several], int((~several).sum())
+
+
 def _check_gallery(frame: pd.DataFrame, mapping: MappingSpec, where: str) -> None:
-    if mapping.gallery is None:
+    rule = mapping.gallery
+    if rule is None or rule == "first":
         return
     shown = set(frame.loc[frame["role"] == GALLERY, "cluster"])
     probes = set(frame.loc[frame["role"] == PROBE, "cluster"])
@@ -208,6 +224,6 @@ def _check_gallery(frame: pd.DataFrame, mapping: MappingSpec, where: str) -> Non
         raise DataError(
             f"{detail} have no gallery view or no other view",
             where=where,
-            mend=f"each identity needs one row with {mapping.gallery.column} = "
-            f"{mapping.gallery.value} and at least one other",
+            mend=f"each identity needs one row with {rule.column} = {rule.value} "
+            "and at least one other",
         )

@@ -40,12 +40,14 @@ class Source:
         root: folder that paths in cells are relative to.
         embedded: a dataset for each column whose cells hold the picture itself.
         identity: of the content, where it is known without reading every picture; else empty.
+        unnamed: pictures in the folder that the pattern passed over.
     """
 
     table: pd.DataFrame
     root: Path
     embedded: Mapping[str, Any] = field(default_factory=dict)
     identity: str = ""
+    unnamed: tuple[str, ...] = ()
 
     def picture(self, column: str, row: int) -> Path | bytes:
         """Where the picture of a row is, or its bytes.
@@ -113,7 +115,9 @@ def inside(root: Path, name: str) -> Path:
 
 def _folder(root: Path, mapping: MappingSpec) -> Source:
     if mapping.pattern is not None:
-        return Source(_matched(root, mapping.pattern), root)
+        table = _matched(root, mapping.pattern)
+        passed = sorted({*_pictures(root)} - set(table[FILE_NAME]))
+        return Source(table, root, unnamed=tuple(passed))
     if mapping.table is None and not (root / "metadata.csv").is_file():
         return Source(_class_folders(root), root)
     return Source(_read_table(root, mapping.table or Table(file="metadata.csv")), root)
@@ -166,7 +170,7 @@ def _matched(root: Path, pattern: str) -> pd.DataFrame:
 
 def _class_folders(root: Path) -> pd.DataFrame:
     """The form that ``datasets`` calls imagefolder: the folder of a picture is its label."""
-    names = [name for name in _files(root) if PurePosixPath(name).suffix.lower() in _SUFFIXES]
+    names = _pictures(root)
     if not names:
         raise DataError(
             "neither metadata.csv nor any picture",
@@ -175,6 +179,10 @@ def _class_folders(root: Path) -> pd.DataFrame:
         )
     labels = [PurePosixPath(name).parent.name or root.name for name in names]
     return pd.DataFrame({FILE_NAME: names, CLASS: labels}, dtype=str)
+
+
+def _pictures(root: Path) -> list[str]:
+    return [name for name in _files(root) if PurePosixPath(name).suffix.lower() in _SUFFIXES]
 
 
 def _files(root: Path) -> list[str]:
@@ -264,7 +272,7 @@ def _as_source(dataset: Any, mapping: MappingSpec, *, root: Path, identity: str)
     import datasets
     import pyarrow as pa
 
-    pictures = {mapping.image, mapping.input, *mapping.masks.values()} & set(dataset.features)
+    pictures = set(mapping.pictures()) & set(dataset.features)
     embedded, text = {}, {}
     for name, feature in dataset.features.items():
         kind = getattr(feature, "dtype", "")

@@ -179,7 +179,10 @@ class MappingSpec(Spec):
     identity: SourceColumn | None = Field(
         default=None, description="Person, patient, scene; default: each picture its own."
     )
-    gallery: GalleryRule | None = None
+    gallery: Annotated[
+        GalleryRule | Literal["first"] | None,
+        Field(description="first: each identity's first picture; whoever has but one is left out."),
+    ] = None
     faces: Faces | None = None
     fit: Annotated[
         Literal["crop", "letterbox", "none"],
@@ -209,6 +212,10 @@ class MappingSpec(Spec):
             raise ValueError("rows come from a table or from a pattern, not from both")
         if self.headline_axis is None and not self.axes and self.input is not None:
             raise ValueError("pictures that are degraded already need an axis: measure: brightness")
+        if self.gallery == "first" and self.identity is None:
+            raise ValueError(
+                "gallery: first is the first picture of each identity: name its column"
+            )
         if "valid" in self.masks and self.window is not None:
             raise ValueError("say what is valid by a window or by a mask, not by both")
         for template in (*self.columns.values(), self.pattern or ""):
@@ -219,6 +226,11 @@ class MappingSpec(Spec):
     def picture(self) -> str:
         """The column that decides a picture's size and name."""
         return self.image or self.input or ""
+
+    def pictures(self) -> tuple[str, ...]:
+        """Every column that holds pictures or masks."""
+        named = (self.image, self.input, *self.masks.values())
+        return tuple(dict.fromkeys(name for name in named if name is not None))
 
     @property
     def headline(self) -> str | None:
