@@ -71,6 +71,20 @@ for _card in (
         for net, trunk in (("squeeze", "squeezenet1_1"), ("alex", "alexnet"), ("vgg", "vgg16"))
     ),
     JudgeCard(
+        name="fundus",
+        version="1",
+        kind="segmenter",
+        summary="small U-Net of the suite for vessels, microaneurysms and exudates",
+        target="benchmark.judges.fundus_net:FundusSegmenter",
+        licence="Apache-2.0",
+        trained_on="fundus photographs rendered by the suite, clean and degraded",
+        source="python -m benchmark instruments train fundus-segmenter",
+        caveats=(
+            "trained on rendered eyes only: not validated on any patient, no medical device",
+            "errors differ between pigmentations, see: python -m benchmark instruments show",
+        ),
+    ),
+    JudgeCard(
         name="frangi",
         version="1",
         kind="segmenter",

@@ -60,7 +60,7 @@ class SegmenterSettings:
     """
 
     seed: int = 0
-    steps: int = 420
+    steps: int = 480
     batch: int = 12
     side: int = 96
     rate: float = 6e-3
@@ -249,7 +249,7 @@ def segmentation_card(network: FundusNet, views: Views, *, seed: int) -> dict[st
     Returns:
         ``thresholds`` by structure, and ``segmentation``: rows ``condition, pigmentation, n_images,
         vessel_dice, vessel_recall`` and for each lesion ``<name>_recall`` (share of lesions that
-        are touched), ``<name>_lesions`` (how many there are) and ``<name>_false`` (components of
+        are touched, None without any), ``<name>_lesions`` (how many there are) and ``<name>_false`` (components of
         three pixels and more per image that touch none).
     """
     truth = truth_of(views)
@@ -273,10 +273,10 @@ def segmentation_card(network: FundusNet, views: Views, *, seed: int) -> dict[st
     }
 
 
-def _quality(found: Masks, truth: Masks) -> dict[str, float | int]:
+def _quality(found: Masks, truth: Masks) -> dict[str, float | int | None]:
     vessels, real = found[:, 0], truth[:, 0]
     recall = (vessels & real).sum((1, 2)) / np.maximum(real.sum((1, 2)), 1)
-    result: dict[str, float | int] = {
+    result: dict[str, float | int | None] = {
         "vessel_dice": _rounded(dice(vessels, real).mean()),
         "vessel_recall": _rounded(recall.mean()),
     }
@@ -285,7 +285,7 @@ def _quality(found: Masks, truth: Masks) -> dict[str, float | int]:
             counts = _lesion_counts(found[:, place], truth[:, place])
             hits, lesions, false = counts.sum(0)
             result[f"{name}_lesions"] = int(lesions)
-            result[f"{name}_recall"] = _rounded(hits / lesions if lesions else np.nan)
+            result[f"{name}_recall"] = _rounded(hits / lesions) if lesions else None
             result[f"{name}_false"] = _rounded(false / len(counts))
     return result
 
