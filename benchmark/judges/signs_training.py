@@ -21,6 +21,7 @@ from torch.nn import functional
 from benchmark.assets import AssetRecord, asset_folder, asset_names, save_asset
 from benchmark.assets.fitting import fit, initialised
 from benchmark.imaging.augmentation import Augmentation, augment
+from benchmark.imaging.colour import luminance
 from benchmark.judges.signs import (
     JUDGE_READER,
     LOSS_READER,
@@ -31,10 +32,12 @@ from benchmark.judges.signs_card import agreement, read_images, reading_card
 from benchmark.judges.signs_net import (
     BLANK,
     CLASSES,
+    MARGIN,
     Answers,
     SignField,
     SignGaze,
     SignNetwork,
+    from_square,
 )
 from benchmark.probes.signs import SignSamples, render_signs
 from benchmark.probes.signs.illuminants import ILLUMINANTS
@@ -48,9 +51,9 @@ _CALIBRATION, _VALIDATION = "calibration", "validation"
 _NORMAL = ("daylight",)
 
 _LOSS_VIEWS = Augmentation(
-    rotation=0, scale=0, shift=0, mirror=0, dark_share=0, read_noise=0.02, tint=0.06, gamma=1.2
+    rotation=0, scale=0, shift=0, mirror=0, dark_share=0, read_noise=0.02, tint=0.15, gamma=1.2
 )
-_JUDGE_VIEWS = replace(_LOSS_VIEWS, tint=0.1, gamma=1.3, read_noise=0.03, blur=0.5)
+_JUDGE_VIEWS = replace(_LOSS_VIEWS, tint=0.2, gamma=1.3, read_noise=0.03, blur=0.5)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class ReaderSettings:
         rate: peak learning rate.
         decay: weight decay.
         augmentation: ranges of the random views; geometry must stay at 0.
+        grey: share of pictures without colour, as in the training of common recognisers.
         calibration_scenes: for the temperatures.
         validation_scenes: for the card.
     """
@@ -78,18 +82,19 @@ class ReaderSettings:
     rate: float
     decay: float
     augmentation: Augmentation = field(default_factory=lambda: _LOSS_VIEWS)
+    grey: float = 0.25
     calibration_scenes: int = 400
     validation_scenes: int = 240
 
 
 LOSS_SETTINGS = ReaderSettings(
-    seed=0, split="train", scenes=3200, steps=560, batch=32, rate=4e-3, decay=1e-3
+    seed=0, split="train", scenes=3000, steps=500, batch=32, rate=4e-3, decay=1e-3
 )
 JUDGE_SETTINGS = ReaderSettings(
     seed=1,
     split="train-judge",
-    scenes=4000,
-    steps=1000,
+    scenes=3000,
+    steps=600,
     batch=32,
     rate=2.5e-3,
     decay=1e-2,
@@ -146,54 +151,93 @@ Loss = Callable[[Any, Tensor, Lessons, torch.Generator], Tensor]
 def field_loss(
     network: SignField, images: Tensor, known: Lessons, generator: torch.Generator
 ) -> Tensor:
-    """Cross-entropy of the class, and of every cell of the plates.
+    """Cross-entropy of the class, of where to look, and of every cell of the plates.
 
     A cell within 0.8 cells of a character's centre shall name it, cells from 1.5 on shall name
     nothing, and those between are not asked.
     """
     del generator
     fine, middle, coarse = network.features(images)
-    loss = functional.cross_entropy(network.classes(coarse), known.classes, label_smoothing=0.05)
+    attention = network.attention(coarse)
+    centre = _cell(known.corners.mean(1), attention, images.shape[3] // attention.shape[3])
+    loss = 0.3 * functional.cross_entropy(attention.flatten(1), centre)
+    seen = network.classes(coarse, attention)
+    loss = loss + functional.cross_entropy(seen, known.classes, label_smoothing=0.05)
     plates = torch.nonzero(known.classes == CLASSES.index(PLATE)).flatten()
     if len(plates) == 0:
         return loss
     cells = network.cells(fine[plates], middle[plates], coarse[plates])
-    target, weight = _cell_targets(known.take(plates), cells.shape[2:], network.stride)
+    return loss + 2 * _spelling(cells, _around(known.take(plates), cells, network.stride))
+
+
+def _spelling(cells: Tensor, wanted: tuple[Tensor, Tensor]) -> Tensor:
+    """Weighted cross-entropy of cells ``[B, A + 1, h, w]``."""
+    target, weight = wanted
     each = functional.cross_entropy(cells, target, reduction="none") * weight
-    return loss + each.sum() / weight.sum()
+    return each.sum() / weight.sum()
 
 
-def _cell_targets(known: Lessons, size: torch.Size, stride: int) -> tuple[Tensor, Tensor]:
+def _around(known: Lessons, cells: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     """What each cell shall say ``[B, h, w]``, and how much it counts."""
-    height, width = size
+    height, width = cells.shape[2:]
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     centre = (known.characters + 0.5) / stride - 0.5
     across = torch.stack([x, y], 2).view(1, 1, -1, 2) - centre[:, :, None]
-    distance = across.norm(dim=3).nan_to_num(nan=1e3)
+    distance = across.norm(dim=3).nan_to_num(nan=1e4)
+    return _named(known.texts, distance, (height, width), empty=0.02)
+
+
+def _named(
+    texts: Tensor, distance: Tensor, size: tuple[int, int], *, empty: float
+) -> tuple[Tensor, Tensor]:
+    """Targets and weights of cells, from the distance of each character ``[B, 6, h * w]``.
+
+    ``empty`` is the weight of a cell without a character, of which there are many.
+    """
     near, which = distance.min(1)
-    character = known.texts.gather(1, which)
-    target = torch.where(near < 0.8, character, BLANK)
-    weight = torch.where(near < 0.8, 1.0, torch.where(near < 1.5, 0.0, 0.08))
-    return target.view(-1, height, width), weight.view(-1, height, width)
+    target = torch.where(near < 0.8, texts.gather(1, which), BLANK)
+    weight = torch.where(near < 0.8, 1.0, torch.where(near < 1.5, 0.0, empty))
+    return target.view(-1, *size), weight.view(-1, *size)
 
 
 def gaze_loss(
     network: SignGaze, images: Tensor, known: Lessons, generator: torch.Generator
 ) -> Tensor:
     """Distance of the corners, and cross-entropy of class and text inside nearly right corners."""
-    found = network.corners(images)
-    # a tenth of the side matters as much as a wrong answer
-    loss = functional.smooth_l1_loss(found, known.corners, beta=1.0) / 8
-    slack = torch.randn(len(images), 4, 2, generator=generator) * 1.3
-    drift = torch.randn(len(images), 1, 2, generator=generator) * 1.0
-    answers = network.read(images, known.corners + slack + drift)
-    loss = loss + functional.cross_entropy(answers.classes, known.classes, label_smoothing=0.05)
-    plates = known.classes == CLASSES.index(PLATE)
-    if not plates.any():
+    beliefs = network.beliefs(images)
+    cell = _cell(known.corners, beliefs, network.stride)
+    loss = 0.25 * functional.cross_entropy(beliefs.flatten(2).flatten(0, 1), cell.flatten())
+    apart = functional.smooth_l1_loss(network.corners(beliefs), known.corners, beta=1.0)
+    # as wrong as the network will be about them when it reads on its own
+    slack = torch.randn(len(images), 4, 2, generator=generator) * 1.2
+    corners = known.corners + slack + torch.randn(len(images), 1, 2, generator=generator)
+    seen = network.classes(images, corners)
+    loss = loss + apart / 4 + functional.cross_entropy(seen, known.classes, label_smoothing=0.05)
+    plates = torch.nonzero(known.classes == CLASSES.index(PLATE)).flatten()
+    if len(plates) == 0:
         return loss
-    text = answers.characters[plates].transpose(1, 2)
-    spelling = functional.cross_entropy(text, known.texts[plates], label_smoothing=0.02)
-    return loss + 2 * spelling
+    columns = network.columns(images[plates], corners[plates])
+    wanted = _along(known.take(plates), corners[plates], columns.shape[3])
+    return loss + 2 * _spelling(columns, wanted)
+
+
+def _cell(points: Tensor, maps: Tensor, stride: int) -> Tensor:
+    """Number of the cell of maps ``[B, C, h, w]`` nearest to points ``[..., 2]`` in pixels."""
+    height, width = maps.shape[2:]
+    nearest = ((points + 0.5) / stride - 0.5).round().long()
+    return nearest[..., 0].clamp(0, width - 1) + width * nearest[..., 1].clamp(0, height - 1)
+
+
+def _along(known: Lessons, corners: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """As :func:`_cell_targets`, for the columns of plates straightened by ``corners``."""
+    pixels = known.characters.nan_to_num(nan=-1e4)
+    ahead = torch.cat([pixels, torch.ones_like(pixels[..., :1])], 2)
+    square = torch.linalg.solve(from_square(corners), ahead.transpose(1, 2))
+    share = square[:, 0] / square[:, 2]
+    column = (share + MARGIN) / (1 + 2 * MARGIN) * width - 0.5
+    column = torch.where(known.characters[..., 0].isnan(), 1e4, column)
+    distance = (torch.arange(width) - column[..., None]).abs()
+    return _named(known.texts, distance, (1, width), empty=0.2)
 
 
 def fit_reader(
@@ -211,7 +255,10 @@ def fit_reader(
     def step(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(known), (settings.batch,), generator=generator)
         batch = known.take(rows)
-        images = augment(batch.images.to(device).float() / 255, generator, settings.augmentation)
+        images = batch.images.to(device).float() / 255
+        grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(device) < settings.grey
+        images = torch.where(grey, luminance(images), images)
+        images = augment(images, generator, settings.augmentation)
         images = images.contiguous(memory_format=torch.channels_last)
         return loss(network, images, batch, generator)
 

@@ -24,6 +24,7 @@ PROBES.add(
     "benchmark.probes.signs:sign_views",
     summary="pictogram signs and lettered plates in scenes under four illuminants",
     provides=("reference", "input", "label"),
+    evidence="benchmark.probes.signs.evidence:sign_findings",
 )
 
 PHANTOMS.add(
