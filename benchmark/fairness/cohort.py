@@ -98,7 +98,11 @@ def cohort(samples: pd.DataFrame, axis: str, levels: Sequence[str]) -> Cohort:
     order = np.argsort(names.to_numpy(dtype=str), kind="stable").astype(np.int64)
     value = samples[axis].iloc[order]
     text = value.astype(str).where(value.notna(), "")
-    group = pd.Categorical(text, categories=list(levels)).codes.astype(np.int64)
+    group = (
+        pd.Index(list(levels), dtype=object)
+        .get_indexer(pd.Index(text, dtype=object))
+        .astype(np.int64)
+    )
     cluster, _ = pd.factorize(samples["cluster"].astype(str).iloc[order], sort=True)
     codes = cluster.astype(np.int64)
     return Cohort(axis, tuple(levels), order, group, codes, partition(group, codes, tuple(levels)))

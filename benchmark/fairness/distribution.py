@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from benchmark.fairness.cohort import Cohort, RunKey, by_variant, cohort
 from benchmark.fairness.correction import interval
@@ -65,6 +66,10 @@ def distribution(
         standard error and percentile interval, and ``noise``: the variance between the groups'
         distances that sampling alone makes, of all groups that have one. NaN and a reason below
         100 images or ``n_min`` clusters.
+
+    Intervals cover 93 to 96 % where outputs differ from references, and more (up to all) where they
+    do not: without a difference the estimate is a degenerate U-statistic, whose scatter a bootstrap
+    overstates. Errors and ``noise`` are then too large, never too small.
 
     Raises:
         DataError: if arrays and samples do not fit.
@@ -131,7 +136,9 @@ def _group(
     ]
     total = sum(parts[1:], start=parts[0])
     replicates = total.resample(counts[:, clusters])
-    low, high = interval(replicates[:, None], alpha=policy.alpha)
+    # expanded percentiles (Hesterberg 2015, section 5.3), as for group means
+    t = stats.t.isf(policy.alpha / 2, people - 1) * np.sqrt(people / (people - 1))
+    low, high = interval(replicates[:, None], alpha=2 * stats.norm.sf(t))
     row |= {
         "kid": total.value,
         "se": float(np.nanstd(replicates, ddof=1)),
