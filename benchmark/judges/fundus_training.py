@@ -248,9 +248,9 @@ def segmentation_card(network: FundusNet, views: Views, *, seed: int) -> dict[st
 
     Returns:
         ``thresholds`` by structure, and ``segmentation``: rows ``condition, pigmentation, n_images,
-        vessel_dice, vessel_recall`` and for each lesion ``<name>_recall`` (share of lesions that
-        are touched, None without any), ``<name>_lesions`` (how many there are) and ``<name>_false`` (components of
-        three pixels and more per image that touch none).
+        vessel_dice, vessel_recall`` and for each lesion ``<name>_lesions`` (how many there are),
+        ``<name>_recall`` (share of them that are touched, None without any) and ``<name>_false``
+        (components of three pixels and more per image that touch none).
     """
     truth = truth_of(views)
     thresholds = network.thresholds.cpu().numpy()[:, None, None]

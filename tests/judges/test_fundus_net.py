@@ -269,8 +269,8 @@ def test_the_whole_command_on_a_few_eyes(tmp_path: Path) -> None:
         batch=2,
         side=64,
         training=ProbeSettings(2, 1, "train"),
-        calibration=ProbeSettings(2, 1, "calibration"),
-        validation=ProbeSettings(2, 1, "validation"),
+        calibration=ProbeSettings(1, 1, "calibration"),
+        validation=ProbeSettings(1, 1, "validation"),
     )
     record = train_segmenter(tmp_path, settings=settings)
     assert record.data["training"]["split"] == "train"
