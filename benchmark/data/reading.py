@@ -7,11 +7,13 @@ picture alone: its row stays, with the status ``decode_error``, and is counted w
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -35,7 +37,7 @@ from benchmark.data.rows import UNKNOWN, Rows, choose_rows
 from benchmark.data.sources import Source, open_source
 from benchmark.data.views import DECODE_ERROR, GALLERY, OK, PROBE, Views
 from benchmark.errors import DataError
-from benchmark.files import content_key
+from benchmark.files import content_key, sha256_of_file
 from benchmark.spec.mapping import MappingSpec
 
 Advance = Callable[[int], None]
@@ -70,9 +72,20 @@ class RealData:
 
     def digest(self) -> str:
         """Content key of everything that :func:`read_views` would read."""
-        pictures = self.source.digest(self.mapping.pictures(), self.rows.frame.index)
-        cells = self.rows.table.to_csv(index=True)
+        rows = self.rows.frame.index
+        pictures = self.source.identity or [
+            _digest(self.picture(column, row)) for column in self.mapping.pictures() for row in rows
+        ]
+        cells = self.rows.table.loc[rows].to_csv(index=True)
         return content_key(self.mapping.model_dump(mode="json"), cells, pictures)
+
+    def picture(self, column: str, row: int) -> Path | bytes:
+        """Where the picture of a row of the source is, or its bytes.
+
+        Raises:
+            DataError: if the path leaves the folder.
+        """
+        return self.source.picture(column, row, str(self.rows.table.at[row, column]))
 
 
 @dataclass(frozen=True)
@@ -246,25 +259,25 @@ def _check_sizes(data: RealData, pool: ThreadPoolExecutor) -> None:
 
 def _size(data: RealData, row: int) -> Size | None:
     try:
-        return size_of(data.source.picture(data.mapping.picture, row))
+        return size_of(data.picture(data.mapping.picture, row))
     except UndecodableError:
         return None
 
 
 def _read_row(data: RealData, row: int, landmarks: Points | None) -> _Item | str:
     """One row, or the reason why it cannot be read."""
-    mapping, source = data.mapping, data.source
+    mapping = data.mapping
     fine = None if mapping.fit == "none" else _OVERSAMPLING * mapping.size
     if mapping.faces is not None and mapping.faces.zoom is not None:
         fine = None  # the face may be a small part of the picture
     column = mapping.picture
     try:
-        decoded = decode(source.picture(column, row), at_least=fine)
+        decoded = decode(data.picture(column, row), at_least=fine)
         placed = _placed(mapping, decoded.size, landmarks)
         image = placed.image(decoded.image)
         degraded = None
         if mapping.input is not None and mapping.image is not None:
-            other = decode(source.picture(mapping.input, row), at_least=fine)
+            other = decode(data.picture(mapping.input, row), at_least=fine)
             _check_form(data, row, "input", other.size, decoded.size)
             degraded = placed.image(other.image)
         masks = {
@@ -296,7 +309,7 @@ def _placed(mapping: MappingSpec, size: Size, landmarks: Points | None) -> Place
 def _mask(
     data: RealData, row: int, name: str, *, placed: Placement, size: Size
 ) -> NDArray[np.bool_]:
-    picture = data.source.picture(data.mapping.masks[name], row)
+    picture = data.picture(data.mapping.masks[name], row)
     mask = decode_mask(picture, threshold=data.mapping.mask_threshold)
     _check_form(data, row, f"mask {name}", mask.size, size)
     return placed.mask(mask)
@@ -358,7 +371,7 @@ def _for_detection(data: RealData, row: int) -> tuple[NDArray[np.uint8], Boxed]:
     fine = _DETECTION_SIDE if cut else _OVERSAMPLING * mapping.size
     try:
         decoded = decode(
-            data.source.picture(mapping.picture, row),
+            data.picture(mapping.picture, row),
             at_least=None if mapping.fit == "none" and not cut else fine,
         )
     except UndecodableError:
@@ -411,6 +424,12 @@ def _check_readable_gallery(frame: pd.DataFrame, mapping: MappingSpec, where: st
             where=where,
             mend="repair those pictures, or take the identities out of the table",
         )
+
+
+def _digest(picture: Path | bytes) -> str:
+    if isinstance(picture, bytes):
+        return hashlib.sha256(picture).hexdigest()
+    return sha256_of_file(picture) if picture.is_file() else "absent"
 
 
 def _sample(data: RealData, row: int) -> str:

@@ -30,7 +30,7 @@ class Rows:
     Attributes:
         frame: ``sample``, ``cluster``, ``role``, optionally ``label``, and one column of text per
             axis that a column decides; indexed by the row in the source.
-        table: recoded cells of the same rows.
+        table: cells of every row of the source, recoded, with the columns that were made.
         others: the same as ``frame`` for rows of other splits, for leakage alone.
         left_out: how many rows each rule took, in order.
     """
@@ -50,7 +50,7 @@ def choose_rows(source: Source, mapping: MappingSpec, *, where: str) -> Rows:
     """
     if source.table.empty:
         raise DataError("the table has no rows", where=where)
-    table = _made(_recoded(source.table, mapping, where), mapping, where)
+    cells = table = _made(_recoded(source.table, mapping, where), mapping, where)
     _require(table, _wanted(mapping), where)
     left_out: dict[str, int] = {}
     unnamed = set(source.unnamed).difference(*(table[name] for name in mapping.pictures()))
@@ -77,13 +77,12 @@ def choose_rows(source: Source, mapping: MappingSpec, *, where: str) -> Rows:
     if mapping.gallery == "first":
         frame, alone = _first_is_gallery(frame)
         left_out["the only picture of an identity"] = alone
-        table = table.loc[frame.index]
     if mapping.at_most is not None:
         kept = _drawn(frame, mapping.headline, mapping.at_most)
         left_out[f"beyond {mapping.at_most} clusters of a level"] = int((~kept).sum())
-        frame, table = frame[kept], table[kept]
+        frame = frame[kept]
     _check_gallery(frame, mapping, where)
-    return Rows(frame, table, _frame(others, mapping, where, strict=False), left_out)
+    return Rows(frame, cells, _frame(others, mapping, where, strict=False), left_out)
 
 
 def are_adults(ages: pd.Series, rule: AdultsRule) -> pd.Series:

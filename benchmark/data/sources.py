@@ -29,6 +29,7 @@ FILE_NAME, CLASS = "file_name", "label"
 _SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".webp", ".jp2"}
 )
+_SHARD = re.compile(r"(?P<split>\w+)-\d+(-of-\d+)?\.parquet")
 
 
 @dataclass(frozen=True)
@@ -49,27 +50,23 @@ class Source:
     identity: str = ""
     unnamed: tuple[str, ...] = ()
 
-    def picture(self, column: str, row: int) -> Path | bytes:
+    def picture(self, column: str, row: int, cell: str) -> Path | bytes:
         """Where the picture of a row is, or its bytes.
+
+        Args:
+            column: of the table.
+            row: counted from 0.
+            cell: what the mapping made of the cell: a path, if the picture is not embedded.
 
         Raises:
             DataError: if the path leaves the folder.
         """
-        if column in self.embedded:
-            cell = self.embedded[column][row][column] or {}
-            if cell.get("bytes") is not None:
-                return bytes(cell["bytes"])
-            return inside(self.root, cell.get("path") or "")
-        return inside(self.root, str(self.table.at[row, column]))
-
-    def digest(self, columns: tuple[str, ...], rows: pd.Index) -> str:
-        """Content key of the given columns of pictures in the given rows."""
-        if self.identity:
-            return self.identity
-        paths = [self.picture(column, row) for column in columns for row in rows]
-        return content_key(
-            [sha256_of_file(p) if isinstance(p, Path) and p.is_file() else "absent" for p in paths]
-        )
+        if column not in self.embedded:
+            return inside(self.root, cell)
+        inner = self.embedded[column][row][column] or {}
+        if inner.get("bytes") is not None:
+            return bytes(inner["bytes"])
+        return inside(self.root, inner.get("path") or "")
 
 
 def open_source(reference: Reference, mapping: MappingSpec) -> Source:
@@ -203,7 +200,7 @@ def _from_dataset(reference: Reference, mapping: MappingSpec) -> Source:
         case "parquet":
             files = _shards(reference.path, "*.parquet")
             identity = content_key([sha256_of_file(path) for path in files])
-            dataset = _load(reference, "parquet", data_files={reference.split or "all": files})
+            dataset = _load(reference, "parquet", data_files=_splits(files))
             root = reference.path if reference.path.is_dir() else reference.path.parent
         case "saved":
             dataset = _open(reference, lambda: datasets.load_from_disk(str(reference.path)))
@@ -224,13 +221,19 @@ def _shards(path: Path, form: str) -> list[Path]:
     return sorted(path.rglob(form)) if path.is_dir() else [path]
 
 
+def _splits(files: list[Path]) -> dict[str, list[str]]:
+    """Shards by split, where all are named as ``datasets`` names them; else all as one."""
+    splits: dict[str, list[str]] = {}
+    named = [_SHARD.fullmatch(path.name) for path in files]
+    for path, name in zip(files, named, strict=True):
+        split = name["split"] if name is not None and all(named) else "rows"
+        splits.setdefault(split, []).append(str(path))
+    return splits
+
+
 def _load(reference: Reference, what: str, **options: Any) -> Any:
     import datasets
 
-    if "data_files" in options:
-        options["data_files"] = {
-            split: [str(path) for path in files] for split, files in options["data_files"].items()
-        }
     cache = str(cache_root() / "datasets")
     return _open(reference, lambda: datasets.load_dataset(what, cache_dir=cache, **options))
 

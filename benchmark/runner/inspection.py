@@ -212,7 +212,7 @@ def _overlaps(data: RealData, against: RealData | None, advance: Advance) -> lis
 def _known(
     data: RealData, frame: pd.DataFrame, pool: ThreadPoolExecutor, advance: Advance
 ) -> _Known:
-    pictures = [partial(data.source.picture, data.mapping.picture, row) for row in frame.index]
+    pictures = [partial(data.picture, data.mapping.picture, row) for row in frame.index]
     prints = fingerprints(pictures, pool, advance=advance)
     return _Known(frame.reset_index(drop=True), prints, data.mapping.identity is not None)
 
