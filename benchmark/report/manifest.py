@@ -41,7 +41,7 @@ class SystemRecord(_Record):
     system: str
     arm: str
     label: str
-    kind: Literal["reference", "classical", "trained", "submission"]
+    kind: Literal["reference", "classical", "published", "trained", "submission"]
     parameters: int
     licence: str
     latency_ms: float | None
@@ -118,12 +118,21 @@ class LicenceRecord(_Record):
     note: str
 
 
+class PredictorRecord(_Record):
+    """The context predictor and its card: quality on held-out data of its own."""
+
+    name: str
+    sha256: str
+    card: Mapping[str, Any]
+
+
 class Manifest(_Record):
     """What a run says about itself.
 
     ``statistics`` (optional) holds the settings of the statistics, for example ``n_min``; they are
-    listed in the method notes as they are. ``predictor`` (optional) is the record card of the
-    network that told the schedule which context a picture is of.
+    listed in the method notes as they are. ``predictor`` (optional) is the network that told the
+    schedule which context a picture is of. ``specification`` (optional) is the task file as it was,
+    ``data`` (optional) where the pictures came from and how they were read.
     """
 
     format: Literal[1]
@@ -145,7 +154,9 @@ class Manifest(_Record):
     licences: tuple[LicenceRecord, ...]
     files: Mapping[str, str | Mapping[str, str | int]]
     statistics: Mapping[str, str | int | float | bool] = {}
-    predictor: Mapping[str, Any] = {}
+    predictor: PredictorRecord | None = None
+    specification: Mapping[str, Any] = {}
+    data: Mapping[str, Any] = {}
 
     def metric(self, name: str) -> MetricRecord:
         """The metric called ``name``.

@@ -52,7 +52,7 @@ SANITY = [
     },
 ]
 
-PREDICTOR = {
+PREDICTOR_CARD = {
     "accuracy": 0.9731,
     "ece": 0.021,
     "n": 1440,
@@ -62,6 +62,9 @@ PREDICTOR = {
         {"exposure": "dim", "n": 80, "probability": 0.98, "recall": 1.0, "tone_level": "dark"},
     ],
 }
+
+
+PREDICTOR = {"name": "context-cnn", "sha256": "0" * 64, "card": PREDICTOR_CARD}
 
 
 def _outcomes(keys: Keys, tones: list[str], lights: list[str]) -> pd.DataFrame:

@@ -371,6 +371,8 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
     return {
         "format": 1,
         "run_id": "face-identity-quick-3f2a",
+        "specification": {"name": "face-identity", "version": 1},
+        "data": {"source": "probe", "probe": "faces"},
         "task": {
             "name": "face-identity",
             "title": names.title,
@@ -418,6 +420,6 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
             },
         ],
         "files": {"samples.parquet": "ab" * 32, "groups.parquet": "cd" * 32},
-        "predictor": PREDICTOR if options.parts else {},
+        "predictor": PREDICTOR if options.parts else None,
         "statistics": {"replicates": 10_000, "n_min": 8, "n_full": 30, "level": 0.95},
     }

@@ -20,7 +20,7 @@ from benchmark.report.records import digest, show
 from benchmark.report.sections import Section, sections
 from benchmark.report.table import Table
 
-from .synthetic_parts import PREDICTOR
+from .synthetic_parts import PREDICTOR, PREDICTOR_CARD
 from .synthetic_run import SYSTEMS, Options, write_run
 
 
@@ -198,7 +198,7 @@ def test_the_lowest_recall_is_said(parts: dict[str, Section]) -> None:
 
 
 def test_a_record_of_any_shape_becomes_facts_and_grids() -> None:
-    found = digest(PREDICTOR | {"deep": {"a": {"b": {"c": 1}}, "d": [1, 2]}, "empty": {}})
+    found = digest(PREDICTOR_CARD | {"deep": {"a": {"b": {"c": 1}}, "d": [1, 2]}, "empty": {}})
     assert ("accuracy", 0.9731) in found.facts
     assert ("deep, d", "1, 2") in found.facts
     assert [grid.title for grid in found.grids] == ["by exposure", "face recall", "deep, a"]
@@ -245,5 +245,5 @@ def test_one_system_in_one_group_is_enough(tmp_path: Path) -> None:
         pd.read_parquet(path).query("system == 'lime'").iloc[:1].to_parquet(path)
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"predictor": {"accuracy": 1.0}}))
+    path.write_text(json.dumps(manifest | {"predictor": PREDICTOR | {"card": {"accuracy": 1.0}}}))
     assert render_report(folder).is_file()

@@ -22,13 +22,14 @@ _LEAD = (
 
 def predictor(view: RunView) -> Section | None:
     """The record card of the predictor; None if no arm of the run was scheduled by one."""
-    card = view.manifest.predictor
-    if not card:
+    record = view.manifest.predictor
+    if record is None:
         return None
+    card = record.card
     found = digest(card)
     facts = Table(
         slug="predictor",
-        caption="Accuracy and calibration of the context predictor",
+        caption=f"Accuracy and calibration of the context predictor {record.name}",
         columns=[TH("what"), TH("value", numeric=True)],
         rows=[[text(name), _cell(value)] for name, value in found.facts],
     )
