@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.assets import INSTRUMENTS, asset_names, train_command
 from benchmark.judges.base import JUDGES
 from benchmark.registry import Registry
 from benchmark.weights.store import WeightStore, mending_command
@@ -73,8 +74,8 @@ class Unavailable:
 
 def judge_lack(name: str) -> Unavailable | None:
     """What a judge is missing; None if all its weights are at hand."""
-    if name not in JUDGES:
-        return Unavailable(f"there is no judge {name!r}", "python -m benchmark list judges")
+    if name in INSTRUMENTS and name not in asset_names():
+        return Unavailable(f"the judge {name!r} has not been trained", train_command(name))
     store = WeightStore()
     for weights in JUDGES.get(name).weights:
         status = store.status(weights)

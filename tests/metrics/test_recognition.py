@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> str:
     JUDGES.names()
     target = f"{__name__}:BrightReader"
     card = JudgeCard("bright", "1", "reader", "by brightness", target=target, licence="MIT")
+    monkeypatch.setattr("benchmark.metrics.base.asset_names", lambda: (RECORD,))
     for name in ("bright", RECORD):
         monkeypatch.setitem(
             JUDGES._entries, name, Entry(name, replace(card, name=name), "test", "test")
@@ -130,7 +132,15 @@ def test_without_labels_nothing_is_right_or_wrong(reader: str, evalset: EvalSet)
     assert np.isfinite(found["confidence"]).all()
 
 
-def test_an_absent_judge_makes_the_metric_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    JUDGES.names()
-    monkeypatch.delitem(JUDGES._entries, RECORD, raising=False)
-    assert RECORD in plan_scorers(["accuracy"]).unavailable["accuracy"].reason
+def test_an_untrained_judge_makes_the_metric_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.metrics.base.asset_names", lambda: ("face-embedder",))
+    lack = plan_scorers(["accuracy"]).unavailable["accuracy"]
+    assert lack.mend == f"python -m benchmark instruments train {RECORD}"
+
+
+def test_a_published_judge_without_weights_makes_the_metric_unavailable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EQUILUX_WEIGHTS", str(tmp_path))
+    lack = plan_scorers(["accuracy:cifar10-resnet20"]).unavailable["accuracy:cifar10-resnet20"]
+    assert lack.mend == "python -m benchmark weights fetch cifar10-resnet20"
