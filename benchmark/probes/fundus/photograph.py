@@ -38,6 +38,11 @@ RENDERER_VERSION = 1
 _FINER = 2  # vessels are drawn on a finer grid
 _POINT_SPREAD = 0.5  # pixels at SIZE
 
+#: Reach of the macula's melanin and yellow pigment and of the foveal reflex, degrees; how much
+#: more melanin there is in the middle.
+_MACULA, _XANTHOPHYLL, _REFLEX = 2.6, 1.8, 0.22
+_MACULA_DENSITY = 0.42
+
 Floats = NDArray[np.float32]
 Masks = dict[str, NDArray[np.bool_]]
 
@@ -96,16 +101,13 @@ def photograph(
     camera = _Camera(eye.left, shot, size)
     layers, masks = _retina(eye, camera)
     density, choroid = (camera.sampled(field) for field in (eye.density, eye.choroid))
-    x, y = camera.retina
-    eccentricity = x**2 + y**2
-    xanthophyll = np.exp(-eccentricity / 1.8**2)
-    density = density + 0.42 * np.exp(-eccentricity / 2.6**2)
-    reflex = 0.05 * eye.reflex * np.exp(-eccentricity / 0.22**2)
-    light = camera.light
+    density = density + _MACULA_DENSITY * camera.fovea(_MACULA)
+    xanthophyll = camera.fovea(_XANTHOPHYLL)
+    reflex = 0.05 * eye.reflex * camera.fovea(_REFLEX)
     pictures = []
     for name in pigmentations:
         ground = ground_light(name, density=density, choroid=choroid, xanthophyll=xanthophyll)
-        linear = composed(ground, **layers, reflex=reflex) * light[..., None]
+        linear = composed(ground, **layers, reflex=reflex) * camera.light[..., None]
         pictures.append(develop(linear, camera.field))
     masks = {name: mask & camera.valid for name, mask in masks.items()}
     return np.stack(pictures), {"valid": camera.valid} | masks
@@ -120,9 +122,8 @@ def bare_photograph(
         ``[size, size, 3]`` uint8 sRGB, and the field of view ``[size, size]``.
     """
     camera = _Camera(False, _random_shot(rng), size)
-    x, y = camera.retina
     mottle = gaussian_filter(rng.standard_normal((size, size), dtype=np.float32), size / 12)
-    density = 1 + 0.05 * mottle / mottle.std() + 0.42 * np.exp(-(x**2 + y**2) / 2.6**2)
+    density = 1 + 0.05 * mottle / mottle.std() + _MACULA_DENSITY * camera.fovea(_MACULA)
     nothing = np.zeros((size, size), np.float32)
     ground = ground_light(pigmentation, density=density, choroid=nothing, xanthophyll=nothing)
     linear = composed(
@@ -186,6 +187,12 @@ class _Camera:
         """Pixel coordinates ``[..., 2]`` of points on the retina."""
         result: NDArray[np.float64] = (degrees - self._gaze) @ self._matrix.T + self._middle
         return result
+
+    def fovea(self, reach: float) -> Floats:
+        """1 in the middle of the fovea, falling off as a Gaussian, ``[size, size]``."""
+        x, y = self.retina
+        near: Floats = np.exp(-(x**2 + y**2) / np.float32(reach) ** 2)
+        return near
 
     def sampled(self, texture: Floats) -> Floats:
         """A texture of the retina as the camera sees it, ``[size, size]``."""
