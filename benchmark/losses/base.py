@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from benchmark.registry import Registry
 
@@ -60,13 +61,27 @@ class LossTerm(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """The term for every sample, ``[B]``.
 
         Args:
             outputs: ``[B, 3, H, W]``, unclipped network output.
             features: what :meth:`prepare` returned for these samples.
+            weight: ``[B, 1, h, w]`` weight of every place, any size; None weighs all places 1. A
+                term without places is multiplied by the mean weight.
         """
+
+
+def weighed(values: Tensor, weight: Tensor | None) -> Tensor:
+    """``values`` ``[B, C, h, w]`` times the weight of their place; themselves without one."""
+    if weight is None:
+        return values
+    return values * functional.adaptive_avg_pool2d(weight, (values.shape[-2], values.shape[-1]))
+
+
+def weighed_image(values: Tensor, weight: Tensor | None) -> Tensor:
+    """``values`` ``[B]`` of whole images times the mean weight; themselves without one."""
+    return values if weight is None else values * weight.mean((1, 2, 3))
 
 
 LOSSES: Registry[type[LossTerm]] = Registry("loss", group="equilux.losses")

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from benchmark.imaging.colour import to_lab
-from benchmark.losses.base import Features, LossTerm
+from benchmark.losses.base import Features, LossTerm, weighed
 
 
 class Chroma(LossTerm):
@@ -23,9 +23,10 @@ class Chroma(LossTerm):
         """Chroma of the references, ``[B, 2, H // 2, W // 2]``."""
         return {"chroma": _chroma(references).detach()}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``, 0 to about 2."""
-        return (_chroma(outputs) - features["chroma"]).abs().mean((1, 2, 3)) / 128
+        difference = (_chroma(outputs) - features["chroma"]).abs()
+        return weighed(difference, weight).mean((1, 2, 3)) / 128
 
 
 def _chroma(images: Tensor) -> Tensor:

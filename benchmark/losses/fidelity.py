@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.losses.base import Features, LossTerm
+from benchmark.losses.base import Features, LossTerm, weighed
 
 
 class Charbonnier(LossTerm):
@@ -21,7 +21,7 @@ class Charbonnier(LossTerm):
         """The references themselves, ``[B, 3, H, W]``."""
         return {"reference": references.detach()}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``, at least 1e-3."""
         difference = outputs - features["reference"]
-        return torch.sqrt(difference.square() + 1e-6).mean((1, 2, 3))
+        return weighed(torch.sqrt(difference.square() + 1e-6), weight).mean((1, 2, 3))

@@ -6,6 +6,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from benchmark.imaging.alignment import crop, similarity, template
 from benchmark.losses.base import Features, Instruments, LossTerm
@@ -45,9 +46,14 @@ class Identity(LossTerm):
         with torch.no_grad():
             return {"matrix": matrix, "embedding": self._embed(references, matrix)}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]`` in [0, 2]."""
-        return 1 - (self._embed(outputs, features["matrix"]) * features["embedding"]).sum(1)
+        distance = 1 - (self._embed(outputs, features["matrix"]) * features["embedding"]).sum(1)
+        if weight is not None:
+            # the weight of what the crop shows
+            grown = functional.interpolate(weight, size=outputs.shape[-2:], mode="nearest")
+            distance = distance * crop(grown, features["matrix"], self.size).mean((1, 2, 3))
+        return distance
 
     def _embed(self, images: Tensor, matrix: Tensor) -> Tensor:
         embedding: Tensor = self.embedder(crop(images, matrix, self.size))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmark.imaging.colour import luminance
 from benchmark.imaging.filters import normalised_laplacian_pyramid
-from benchmark.losses.base import Features, Instruments, LossTerm
+from benchmark.losses.base import Features, Instruments, LossTerm, weighed, weighed_image
 
 
 class PyramidDistance(LossTerm):
@@ -30,10 +30,12 @@ class PyramidDistance(LossTerm):
         """One ``band{level}``, ``[B, 1, h, w]``, per level."""
         return {f"band{i}": band.detach() for i, band in enumerate(self._bands(references))}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``; 1e-5 for identical images, whose root would have no gradient."""
         distances = [
-            torch.sqrt((band - features[f"band{i}"]).square().mean((1, 2, 3)) + 1e-10)
+            torch.sqrt(
+                weighed(band - features[f"band{i}"], weight).square().mean((1, 2, 3)) + 1e-10
+            )
             for i, band in enumerate(self._bands(outputs))
         ]
         return torch.stack(distances).mean(0)
@@ -73,10 +75,10 @@ class Lpips(LossTerm):
         """The references themselves: the package keeps its features to itself."""
         return {"reference": references.detach()}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``, at least 0."""
         distance: Tensor = self.distance(outputs * 2 - 1, features["reference"] * 2 - 1)
-        return distance.flatten(1).mean(1)
+        return weighed_image(distance.flatten(1).mean(1), weight)
 
 
 class LpipsSqueeze(Lpips):

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from benchmark.losses.base import Features, Instruments, LossTerm
+from benchmark.losses.base import Features, Instruments, LossTerm, weighed
 
 
 class Recognition(LossTerm):
@@ -43,10 +43,10 @@ class Recognition(LossTerm):
         with torch.no_grad():
             return {f"layer{i}": maps for i, maps in enumerate(self.reader(references))}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``, at least 0."""
         parts = [
-            (maps - features[f"layer{i}"]).abs().mean((1, 2, 3))
+            weighed((maps - features[f"layer{i}"]).abs(), weight).mean((1, 2, 3))
             for i, maps in enumerate(self.reader(outputs))
         ]
         return torch.stack(parts).sum(0)

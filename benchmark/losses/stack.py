@@ -59,17 +59,24 @@ class LossStack(nn.Module):
             for name, feature in term.prepare(references, landmarks).items()  # type: ignore[operator]
         }
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
-        """Every term for every sample, ``[B, M]``; zero in the columns of absent families."""
+    def forward(self, outputs: Tensor, features: Features, weights: Tensor | None = None) -> Tensor:
+        """Every term for every sample, ``[B, M]``; zero in the columns of absent families.
+
+        Args:
+            outputs: ``[B, 3, H, W]``, unclipped network output.
+            features: what :meth:`prepare` returned for these samples.
+            weights: ``[B, M, h, w]`` weight of every term at every place; None weighs nothing.
+        """
         columns = []
-        for family in FAMILIES:
+        for column, family in enumerate(FAMILIES):
             if family in self.terms:
                 own = {
                     name.removeprefix(f"{family}."): feature
                     for name, feature in features.items()
                     if name.startswith(f"{family}.")
                 }
-                columns.append(self.terms[family](outputs, own))
+                weight = None if weights is None else weights[:, column : column + 1]
+                columns.append(self.terms[family](outputs, own, weight))
             else:
                 columns.append(outputs.new_zeros(len(outputs)))
         return torch.stack(columns, 1)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from benchmark.imaging.colour import luminance
 from benchmark.imaging.filters import hessian_eigenvalues, sobel
-from benchmark.losses.base import Features, LossTerm
+from benchmark.losses.base import Features, LossTerm, weighed
 
 _BLOCKS = (1, 2, 4)
 #: (sigma in px, stride): from 2 px on the response is smooth enough to look at every second pixel.
@@ -27,10 +27,10 @@ class Structure(LossTerm):
         """Derivatives ``sobel{block}`` and eigenvalues ``hessian{sigma}``, two channels each."""
         return {name: response.detach() for name, response in _responses(references).items()}
 
-    def forward(self, outputs: Tensor, features: Features) -> Tensor:
+    def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``, at least 0."""
         parts = [
-            (response - features[name]).abs().mean((1, 2, 3))
+            weighed((response - features[name]).abs(), weight).mean((1, 2, 3))
             for name, response in _responses(outputs).items()
         ]
         return torch.stack(parts).sum(0)

@@ -16,6 +16,7 @@ for _arm in (
     Arm("cals", "A5", "predicted", "sched", "the method (our reconstruction)"),
     Arm("shuffled", "A6", "shuffled", "sched", "negative control: contexts of other samples"),
     Arm("reverse", "A7", "predicted", "reverse", "whether the order in time matters"),
+    Arm("region", "A8", "region", "sched", "contexts as maps over the picture, against cals"),
     Arm("dwa", "A9d", "dwa", "open", "generic balancing: dynamic weight average"),
     Arm("uncertainty", "A9u", "uncertainty", "open", "generic balancing: uncertainty weighting"),
     Arm("rlw", "A9r", "rlw", "open", "generic balancing: random weights, a sanity control"),

@@ -56,11 +56,13 @@ class Plan:
     Attributes:
         schedule: weights as a function of context and progress.
         contexts: ``[N, K]`` the vectors this arm is given.
+        regions: True if contexts are to be maps over the picture.
         balancer: what takes the place of the schedule in an arm that balances losses.
     """
 
     schedule: Schedule
     contexts: Array
+    regions: bool = False
     balancer: Balancer | None = None
 
 
@@ -89,7 +91,12 @@ def plan_arm(arm: Arm, course: Course, *, table: ContextTable, gate: Gate, seed:
     elif arm.context == "shuffled":
         contexts = contexts[np.random.default_rng([seed, 0x5F]).permutation(len(contexts))]
     schedule = replace(cals, rows=rows, time=arm.time)
-    return Plan(schedule, contexts, _balancer(arm.context, len(course.order), seed))
+    return Plan(
+        schedule,
+        contexts,
+        regions=arm.context == "region",
+        balancer=_balancer(arm.context, len(course.order), seed),
+    )
 
 
 def _balancer(context: Context, steps: int, seed: int) -> Balancer | None:

@@ -23,6 +23,7 @@ Context = Literal[
     "predicted",
     "oracle",
     "shuffled",
+    "region",
     "dwa",
     "uncertainty",
     "rlw",
@@ -39,6 +40,8 @@ class Arm:
         context: target rows and context vectors.
         time: use of the gate.
         isolates: what a comparison with it shows.
+
+    Contexts of ``region`` are maps over the picture, of every other arm one vector a picture.
     """
 
     name: str

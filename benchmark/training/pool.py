@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from benchmark.contexts.base import CONTEXTS
+from benchmark.contexts.regions import NOWHERE, STRIDE, Regions
 from benchmark.errors import DataError, StoreError
 from benchmark.files import write_bytes
 
 _FILE = "pool.safetensors"
-_ARRAYS = ("inputs", "references", "landmarks", "labels", "samples")
+_ARRAYS = ("inputs", "references", "landmarks", "labels", "regions", "samples")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class TrainingPool:
         landmarks: ``[N, 5, 2]`` float32 in pixels (``imaging.alignment``), NaN where no face is.
         labels: true context of every sample, int64 index into ``CONTEXTS``, ``[N]``.
         samples: names, unique.
+        regions: context of every 4 x 4 pixels where it is known, int8 ``[N, H // 4, W // 4]``
+            (``contexts.regions``); nowhere by default.
     """
 
     inputs: NDArray[np.uint8]
@@ -38,9 +41,13 @@ class TrainingPool:
     landmarks: NDArray[np.float32]
     labels: NDArray[np.int64]
     samples: tuple[str, ...]
+    regions: Regions = field(default_factory=lambda: np.empty((0, 0, 0), np.int8))
 
     def __post_init__(self) -> None:
         count = len(self.samples)
+        cells = (self.inputs.shape[1] // STRIDE, self.inputs.shape[2] // STRIDE)
+        if not self.regions.size:
+            object.__setattr__(self, "regions", np.full((count, *cells), NOWHERE, np.int8))
         problems = [
             (
                 self.inputs.ndim == 4 and self.inputs.shape[3:] == (3,),
@@ -50,6 +57,7 @@ class TrainingPool:
             (self.inputs.dtype == self.references.dtype == np.uint8, "images are not uint8"),
             (self.landmarks.shape == (count, 5, 2), "landmarks are not [N, 5, 2]"),
             (self.labels.shape == (count,) == self.inputs.shape[:1], "the lengths differ"),
+            (self.regions.shape == (count, *cells), "regions are not [N, H // 4, W // 4]"),
             (len(set(self.samples)) == count, "two samples have the same name"),
             (
                 bool(((self.labels >= 0) & (self.labels < len(CONTEXTS))).all()),
@@ -67,7 +75,13 @@ class TrainingPool:
     def digest(self) -> str:
         """SHA-256 over everything that training reads."""
         digest = hashlib.sha256()
-        for array in (self.inputs, self.references, self.landmarks, self.labels):
+        for array in (
+            self.inputs,
+            self.references,
+            self.landmarks,
+            self.labels,
+            self.regions,
+        ):
             digest.update(f"{array.dtype}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update("\0".join(self.samples).encode())
@@ -86,6 +100,7 @@ class TrainingPool:
             "references": self.references,
             "landmarks": self.landmarks,
             "labels": self.labels,
+            "regions": self.regions,
             "samples": names,
         }
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
@@ -119,5 +134,6 @@ def joined(pools: Sequence[TrainingPool]) -> TrainingPool:
         references=np.concatenate([pool.references for pool in pools]),
         landmarks=np.concatenate([pool.landmarks for pool in pools]),
         labels=np.concatenate([pool.labels for pool in pools]),
+        regions=np.concatenate([pool.regions for pool in pools]),
         samples=tuple(name for pool in pools for name in pool.samples),
     )

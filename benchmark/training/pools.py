@@ -15,7 +15,9 @@ import torch
 
 from benchmark.contexts import CONTEXTS, PREDICTORS
 from benchmark.contexts.mixture import MIXTURE
+from benchmark.contexts.regions import NOWHERE, STRIDE, Regions, face_regions, mask_regions
 from benchmark.data.degradations import assign_strata, degrade
+from benchmark.data.views import Views
 from benchmark.progress import Reporter
 from benchmark.training.pool import TrainingPool, joined
 from benchmark.training.setup import TrainingData
@@ -78,4 +80,13 @@ def context_pool(
         landmarks=unknown if views.landmarks is None else views.landmarks.astype(np.float32),
         labels=np.full(count, CONTEXTS.index(context), dtype=np.int64),
         samples=tuple(names),
+        regions=_regions(context, views, size),
     )
+
+
+def _regions(context: str, views: Views, size: int) -> Regions:
+    if views.landmarks is not None:
+        return face_regions(views.landmarks, size)
+    if context == "medical" and "valid" in views.masks:
+        return mask_regions(views.masks["valid"], context)
+    return np.full((len(views.images), size // STRIDE, size // STRIDE), NOWHERE, np.int8)

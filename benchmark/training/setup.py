@@ -91,10 +91,15 @@ class Setup:
             ARMS.get(arm), self.course, table=recipe.table, gate=recipe.gate, seed=unit.seed
         )
 
-    def losses(self, samples: NDArray[np.int64]) -> Tensor:
-        """Every term for the numbered samples, ``[B, M]``, with gradients to the network."""
+    def losses(self, samples: NDArray[np.int64], weights: Tensor | None = None) -> Tensor:
+        """Every term for the numbered samples, ``[B, M]``, with gradients to the network.
+
+        Args:
+            samples: numbers in the pool.
+            weights: ``[B, M, h, w]`` weight of every term at every place; None weighs nothing.
+        """
         inputs, features = self.bank.batch(samples)
-        result: Tensor = self.bank.stack(self.network(inputs), features)
+        result: Tensor = self.bank.stack(self.network(inputs), features, weights)
         return result
 
     def first_samples(self, count: int) -> NDArray[np.int64]:

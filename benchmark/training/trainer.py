@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
+from benchmark.contexts.regions import context_maps
 from benchmark.errors import DataError
 from benchmark.files import content_key
 from benchmark.losses.base import Instruments
@@ -111,8 +112,7 @@ class _Run:
         setup, recipe = self.setup, self.unit.recipe
         samples = setup.course.order[step]
         labels = torch.as_tensor(setup.course.labels[samples], device=self.log.loss.device)
-        losses = setup.losses(samples)
-        weights = self._weights(samples, step).to(losses)
+        losses, weights = self._weighted(samples, step)
         divisors = losses.new_tensor(self.calibration.divisors)
         scheduled = (weights * losses / divisors).sum(1)
         objective = (scheduled * self.log.balance[labels]).mean()
@@ -172,6 +172,32 @@ class _Run:
             average=self.average,
             log=self.log,
         )
+
+    def _weighted(self, samples: NDArray[np.int64], step: int) -> tuple[Tensor, Tensor]:
+        """Every term and its weight, ``[B, M]`` each.
+
+        In an arm with regions a term is the mean over places by their weights, and its weight the
+        mean weight of the places.
+        """
+        if not self.plan.regions:
+            losses = self.setup.losses(samples)
+            return losses, self._weights(samples, step).to(losses)
+        maps = self._weight_maps(samples, step)
+        mean = maps.mean((2, 3))
+        losses = self.setup.losses(samples, maps)
+        return torch.where(mean > 0, losses / mean.clamp(min=1e-12), losses), mean
+
+    def _weight_maps(self, samples: NDArray[np.int64], step: int) -> Tensor:
+        """``[B, M, h, w]``; at every place of sum 1 over the terms."""
+        regions = self.setup.bank.pool.regions[samples]
+        contexts = context_maps(self.plan.contexts[samples], regions)
+        flat = contexts.reshape(-1, contexts.shape[-1])
+        weights = self.plan.schedule.weights(
+            flat, self.setup.course.progress()[step], self.setup.available
+        )
+        maps = weights.reshape(*contexts.shape[:3], -1).transpose(0, 3, 1, 2)
+        device = self.log.loss.device
+        return torch.as_tensor(np.ascontiguousarray(maps), dtype=torch.float32, device=device)
 
     def _weights(self, samples: NDArray[np.int64], step: int) -> Tensor:
         if self.plan.balancer is not None:
