@@ -197,7 +197,6 @@ class SignGaze(SignNetwork):
             _layer(48, 64),
             _layer(64, 96, stride=2),
             nn.Flatten(),
-            nn.Dropout(0.2),
             nn.Linear(96 * 36, len(CLASSES)),
         )
         self.spell = nn.Sequential(
@@ -207,7 +206,6 @@ class SignGaze(SignNetwork):
             # all rows of a column at once
             nn.Conv2d(64, 192, (self.plate_size[0] // 4, 3), padding=(0, 1)),
             nn.SiLU(),
-            nn.Dropout(0.1),
             nn.Conv2d(192, BLANK + 1, 1),
         )
 

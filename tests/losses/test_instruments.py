@@ -12,6 +12,7 @@ from benchmark.errors import WeightsError
 from benchmark.losses.identity import Identity
 from benchmark.losses.instruments import default_instruments
 from benchmark.losses.perceptual import LpipsSqueeze
+from benchmark.losses.recognition import Recognition
 from benchmark.weights import WeightStore
 
 
@@ -34,6 +35,22 @@ def test_the_committed_embedder_does_not_answer_to_exposure(
 ) -> None:
     term = Identity.build(default_instruments())
     assert term(images * 0.3, term.prepare(images, landmarks)).max() < 1e-4
+
+
+def test_the_committed_reader_gives_a_useful_gradient_on_any_image(
+    images: Tensor, others: Tensor
+) -> None:
+    term = Recognition.build(default_instruments())
+    features = term.prepare(images, None)
+    assert term(images, features).max() < 1e-6
+    outputs = (0.6 * images + 0.4 * others).requires_grad_()
+    before = term(outputs, features)
+    (gradient,) = torch.autograd.grad(before.sum(), outputs)
+    scale = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    after = term(outputs - 0.3 * gradient / scale, features)
+    assert (after < before).all()
+    # unlike the identity term it minds the dark: its reader expects daylight
+    assert (term(images * 0.3, features) > before).all()
 
 
 def test_lpips_is_the_packages_where_its_trunk_is_at_hand(
