@@ -85,57 +85,75 @@ def _stage(before: int, after: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(_Block(before, after), *(_Block(after, after) for _ in range(blocks - 1)))
 
 
-class CifarReader(Reader):
-    """Names the one of ten things that a picture shows.
+#: Blocks a stage of the published networks, by their name among weights and judges.
+BLOCKS = {"cifar10-resnet20": 3, "cifar10-resnet56": 9}
 
-    Pictures of another size than 32 x 32 are resized (bilinear, anti-aliased).
+
+def load_network(name: str) -> CifarResNet:
+    """A published network: frozen, in evaluation mode, on the CPU.
+
+    Args:
+        name: a key of :data:`BLOCKS`.
+
+    Raises:
+        WeightsError: if the weights are not at hand or of another architecture.
     """
+    located = require(name)
+    network = CifarResNet(BLOCKS[name])
+    try:
+        network.load_state_dict(load_tensors(located.path))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"these weights are not of this network: {error}", where=str(located.path)
+        ) from error
+    return network.eval().requires_grad_(False)
 
-    #: Name in the weights catalogue, and blocks per stage.
-    weights: ClassVar[str]
-    blocks: ClassVar[int]
+
+def read_with(network: CifarResNet, images: Tensor) -> Reading:
+    """Read ``[B, 3, H, W]`` in [0, 1]; confidence is the largest softmax output."""
+    with torch.inference_mode():
+        confidence, answer = network(fitted(images)).softmax(1).max(1)
+    labels = np.array(CLASSES)[answer.cpu().numpy()]
+    return Reading(labels, confidence.cpu().numpy().astype(np.float64))
+
+
+def fitted(images: Tensor) -> Tensor:
+    """Pictures of another size than 32 x 32 resized (bilinear, anti-aliased)."""
+    if images.shape[2:] == (SIDE, SIDE):
+        return images
+    return functional.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
+
+
+class CifarReader(Reader):
+    """Names the one of ten things that a picture shows."""
+
+    #: Name among weights and judges.
+    name: ClassVar[str]
 
     def identity(self) -> dict[str, str]:
         """The digest of the weights."""
-        return {self.weights: require(self.weights).sha256, "side": str(SIDE)}
+        return {"judge": self.name, "weights": require(self.name).sha256}
 
     def read(self, images: Tensor) -> Reading:
-        """See :class:`Reader`; confidence is the largest softmax output.
+        """See :class:`Reader`.
 
         Raises:
             WeightsError: if the weights are not at hand or of another architecture.
         """
-        with torch.inference_mode():
-            confidence, answer = self._network(_fitted(images)).softmax(1).max(1)
-        labels = np.array(CLASSES)[answer.cpu().numpy()]
-        return Reading(labels, confidence.cpu().numpy().astype(np.float64))
+        return read_with(self._network, images)
 
     @cached_property
     def _network(self) -> CifarResNet:
-        located = require(self.weights)
-        network = CifarResNet(self.blocks)
-        try:
-            network.load_state_dict(load_tensors(located.path))
-        except RuntimeError as error:
-            raise WeightsError(
-                f"these weights are not of this network: {error}", where=str(located.path)
-            ) from error
-        return network.eval().requires_grad_(False).to(self.device)
+        return load_network(self.name).to(self.device)
 
 
 class ResNet20(CifarReader):
     """0.27 million parameters; the publisher reports 8.27 % error."""
 
-    weights, blocks = "cifar10-resnet20", 3
+    name = "cifar10-resnet20"
 
 
 class ResNet56(CifarReader):
     """0.85 million parameters; the publisher reports 6.61 % error."""
 
-    weights, blocks = "cifar10-resnet56", 9
-
-
-def _fitted(images: Tensor) -> Tensor:
-    if images.shape[2:] == (SIDE, SIDE):
-        return images
-    return functional.interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
+    name = "cifar10-resnet56"
