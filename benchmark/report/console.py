@@ -183,7 +183,7 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
     if "small" in sizes:
         notes.append("~ small group")
     if sizes & {"insufficient", "empty"}:
-        notes.append("( ) too few people, not used")
+        notes.append("( ) too few subjects, not used")
     notes.append("gap: best - worst")
     notes.append("null: the gap to expect by chance if all groups were equal")
     notes.append("deficit: how far the worst group is behind the mean of the others")

@@ -139,7 +139,7 @@ def _drawings(view: RunView) -> Iterator[tuple[str, Figure, str, str]]:
             title = f"{humanise(metric.name)} of every system by {humanise(axis)}"
             yield f"groups-{slug(metric.name)}", figures.dot_plot(view, metric, axis), title, (
                 f"{title}. Points are group means with 95 % intervals, the grey tick is the mean "
-                "of everyone. Hollow points are small groups; small grey ones have too few people."
+                "of all. Hollow points are small groups, small grey ones have too few subjects."
             )  # fmt: skip
     for comparison in manifest.comparisons:
         name = f"arms-{slug(comparison.system)}-{slug(comparison.arm)}-{slug(comparison.baseline)}"

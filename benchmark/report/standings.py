@@ -20,7 +20,7 @@ def tiers(view: RunView) -> Table | None:
     rows = [_tier(view, row) for row in view.tiers.to_dict("records")]
     return Table(
         slug="tiers",
-        caption="Tiers: systems in one tier cannot be told apart on the same people",
+        caption="Tiers: systems in one tier cannot be told apart on the same subjects",
         columns=[
             TH("system", facet=True),
             TH("metric", facet=True, preset=humanise(view.manifest.headline.endpoint)),

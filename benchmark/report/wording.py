@@ -17,7 +17,7 @@ RECONSTRUCTION = (
 GAP_VERDICTS: dict[str, tuple[str, str, str]] = {
     "gap": ("GAP", "GAP", "the groups differ by more than chance explains"),
     "no_evidence": ("none seen", "none", "no evidence of a gap, which does not prove equality"),
-    "insufficient": ("too few", "few", "too few people per group to say"),
+    "insufficient": ("too few", "few", "too few subjects per group to say"),
     "single_group": ("one group", "one", "only one group is large enough: nothing to compare"),
     "unequal_coverage": ("invalid", "inv.", "the groups lost different shares of their samples"),
 }
@@ -40,12 +40,12 @@ EFFECT_VERDICTS: dict[str, tuple[str, str]] = {
         "levelled down",
         "the gap shrank because the best group fell, which is not an improvement",
     ),
-    "no_claim": ("no claim", "too few seeds or too few people: no claim is made"),
+    "no_claim": ("no claim", "too few seeds or too few subjects: no claim is made"),
 }
 
 #: Size class of a group -> (flag, one line of explanation).
 SIZE_FLAGS: dict[str, tuple[str, str]] = {
-    "full": ("", "enough people for every method"),
+    "full": ("", "enough subjects for every method"),
     "small": ("~", "small group: small-sample intervals, never alone the ground of a claim"),
     "insufficient": ("( )", "insufficient data: shown, but left out of gaps and verdicts"),
     "empty": ("-", "nobody of this group is in the data"),

@@ -166,7 +166,7 @@ def test_the_theme_follows_the_system_and_the_button(
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("kind", ["run_folder", "hostile_folder"])
+@pytest.mark.parametrize("kind", ["full_folder", "hostile_folder"])
 def test_the_page_itself_never_scrolls_sideways(
     watched: Watched, request: pytest.FixtureRequest, width: int, kind: str
 ) -> None:
@@ -201,3 +201,28 @@ def test_without_scripts_every_table_is_there_in_full(
     assert page.locator("#gaps tbody tr:visible").count() > 50
     assert page.locator(".filters:visible, #theme:visible").count() == 0
     context.close()
+
+
+def test_sections_of_a_task_follow_the_theme_and_sort(watched: Watched, full_folder: Path) -> None:
+    page = watched.open(full_folder)
+    page.emulate_media(color_scheme="dark")
+    for slug in ("structure", "recognition", "representation", "distribution"):
+        section = f"#{slug}-section"
+        assert page.locator(f"{section} h2").count() == 1
+        assert _lightness(page, f"{section} .drawing svg text", "fill") > 180
+    table = "outcomes-frozen-sign-judge"
+    header = page.locator(f"#{table} thead th").nth(3)
+    header.get_by_role("button").click()
+    after = _numbers(page, table, 3)
+    assert after == sorted(after)
+    page.locator("nav a", has_text="Contexts").click()
+    assert page.url.endswith("#predictor-section")
+
+
+def test_hostile_groups_stay_text_in_the_sections(watched: Watched, hostile_folder: Path) -> None:
+    page = watched.open(hostile_folder)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    for slug in ("recognition", "representation", "distribution"):
+        section = page.locator(f"#{slug}-section")
+        assert "<img src=x" in section.inner_text()
+        assert section.locator("img").count() == 0

@@ -68,7 +68,7 @@ def test_an_insufficient_group_is_shown_in_parentheses(tmp_path: Path) -> None:
     row = next(line for line in text.splitlines() if line.startswith("gamma"))
     assert "(0." in row
     assert "one" in row
-    assert "( ) too few people" in text
+    assert "( ) too few subjects" in text
 
 
 def test_levelling_down_is_named(tmp_path: Path) -> None:

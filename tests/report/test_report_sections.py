@@ -158,9 +158,17 @@ def test_the_null_test_joins_seeds_and_keeps_the_widest_interval(parts: dict[str
 
 def test_a_metric_that_fails_its_self_test_is_named(parts: dict[str, Section]) -> None:
     table = _table(parts["structure"], "sanity")
-    assert _row(table, "ssim")[2:4] == ["✕ fails", "blurred 0.912, deformed 0.915"]
-    assert _row(table, "lesion omission")[2] == "○ holds"
-    assert any("ssim fails and cannot carry a claim" in f for f in parts["structure"].findings)
+    lesion, ssim = (
+        next(row for row in table.rows if row[0].text == name)
+        for name in ("lesion omission", "ssim")
+    )
+    assert [cell.text for cell in lesion[1:]] == ["○ holds", "–"]
+    assert lesion[1].note == "painted on 12 images"
+    assert (ssim[2].text, ssim[2].note) == ("✕ fails", "blurred 0.912, deformed 0.915")
+    assert parts["structure"].findings[1:] == (
+        "Self-tests on this data: 1 of 1 metrics do not tell moved structure from blurred (ssim).",
+        "Self-tests on this data: all metrics notice a painted lesion.",
+    )
 
 
 def test_hits_stand_beside_their_ceiling(parts: dict[str, Section]) -> None:

@@ -237,12 +237,11 @@ def _sanity(facts: Facts) -> str:
             f"`{r.metric}`",
             CHECKS.get(r.check, humanise(r.check)),
             "holds" if r.holds else "**fails**",
-            values_text(r.values),
-            r.detail,
+            r.detail or values_text(r.values),
         )
         for r in facts.view.sanity
     ]
-    return grid(("metric", "what must hold", "result", "values", "detail"), rows)
+    return grid(("metric", "what must hold", "result", "measured"), rows)
 
 
 def _digest(found: Digest | None) -> str:

@@ -13,9 +13,10 @@ from benchmark.report.wording import humanise
 
 _LEAD = (
     "The schedule weighs the loss terms by what the predictor says a training picture is of: the "
-    "same network for every arm, and no group label is known to it. A dark face that it does not "
-    "take for a face loses its identity protection, so recall is told for every group and "
-    "illumination. The mean probability is the share of the protection that remains.",
+    "same network for every arm, and no group label is known to it. A picture that it takes for "
+    "another context loses the protection of its own: a dark face that is not taken for a face "
+    "loses its identity term. So recall is told for every group and illumination. The mean "
+    "probability is the share of the protection that remains.",
     "These are numbers of the instrument's own held-out data, not of this run.",
 )
 

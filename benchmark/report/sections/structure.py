@@ -30,6 +30,11 @@ CHECKS = {
     "blur_above_deformation": "a blurred image scores better than the same image deformed as well",
     "falls_with_lesion": "the score falls steadily as a painted lesion grows",
 }
+#: Check -> what a metric does that keeps it.
+_SEES = {
+    "blur_above_deformation": "tell moved structure from blurred",
+    "falls_with_lesion": "notice a painted lesion",
+}
 _LEAD = (
     "An enhancer can fail a patient in two ways: it loses structure that is there (omission) and "
     "it draws structure that is not (hallucination). They are counted apart and never added: an "
@@ -52,20 +57,26 @@ def structure(view: RunView) -> Section | None:
         title="Structure lost and structure invented",
         lead=_LEAD,
         findings=(*_null_finding(view), *_sanity_findings(view.sanity)),
-        tables=(*errors, *nulls, *checks),
-        plots=tuple(_plot(view, lost, made) for lost, made in pairs),
-        brief=tuple(_brief(view, lost, made) for lost, made in pairs),
+        tables=(*errors[:1], *nulls, *checks),
+        details=errors[1:],
+        plots=tuple(_plot(view, lost, made) for lost, made in pairs[:1]),
+        brief=tuple(_brief(view, lost, made) for lost, made in pairs[:1]),
     )
 
 
 def _pairs(view: RunView) -> list[tuple[MetricRecord, MetricRecord]]:
-    """Measured metrics ``X_omission`` with ``X_hallucination`` of the same judge."""
+    """Measured metrics ``X_omission`` with ``X_hallucination`` of the same judge.
+
+    The pair of the headline comes first: it is the one that is shown open.
+    """
     measured = {metric.name: metric for metric in view.metrics_in(view.groups)}
-    return [
+    found = [
         (metric, measured[other])
         for name, metric in measured.items()
         if _LOST in name and (other := name.replace(_LOST, _MADE)) in measured
     ]
+    outcome = view.manifest.headline.outcome
+    return sorted(found, key=lambda pair: outcome not in {metric.name for metric in pair})
 
 
 def _errors(view: RunView, lost: MetricRecord, made: MetricRecord) -> Table:
@@ -218,28 +229,31 @@ def _null_finding(view: RunView) -> list[str]:
 
 
 def _sanity(records: tuple[SanityRecord, ...]) -> Table:
-    rows = [
-        [
-            text(humanise(r.metric)),
-            text(CHECKS.get(r.check, humanise(r.check))),
-            TD(
-                "○ holds" if r.holds else "✕ fails",
-                sort=float(r.holds),
-                tone="verdict" if r.holds else "verdict bad",
-            ),
-            text(values_text(r.values)),
-            text(r.detail),
-        ]
-        for r in records
-    ]
+    """Metrics as rows, what must hold as columns."""
+    found = {(record.metric, record.check): record for record in records}
+    checks = list(dict.fromkeys(record.check for record in records))
     return Table(
         slug="sanity",
-        caption="Self-tests of the metrics on this data",
-        columns=[TH("metric"), TH("what must hold"), TH("result"), TH("values"), TH("detail")],
-        rows=rows,
+        caption="Self-tests: what each metric can see on this data",
+        columns=[TH("metric"), *(TH(CHECKS.get(check, humanise(check))) for check in checks)],
+        rows=[
+            [text(humanise(metric)), *(_result(found.get((metric, check))) for check in checks)]
+            for metric in dict.fromkeys(record.metric for record in records)
+        ],
         wide=True,
-        notes=("A metric that fails a check here cannot carry a claim on this data.",),
+        notes=(
+            "A metric that fails a check here says nothing about what the check asks: one that a "
+            "painted lesion does not move would not notice a missed or an invented one either.",
+        ),
     )
+
+
+def _result(record: SanityRecord | None) -> TD:
+    if record is None:
+        return TD(BLANK)
+    word, tone = ("○ holds", "") if record.holds else ("✕ fails", "bad")
+    said = record.detail or values_text(record.values)
+    return TD(word, sort=float(record.holds), note=said, tone=tone)
 
 
 def values_text(values: Mapping[str, Any]) -> str:
@@ -258,13 +272,19 @@ def _value(value: Any) -> str:
 
 
 def _sanity_findings(records: tuple[SanityRecord, ...]) -> list[str]:
-    """Which metrics fail on this data: a reader must not build on them."""
-    if not records:
-        return []
-    failing = list(dict.fromkeys(humanise(r.metric) for r in records if not r.holds))
-    if not failing:
-        return ["Self-tests of the metrics on this data: every one holds."]
-    return [
-        f"Self-tests of the metrics on this data: {', '.join(failing)} "
-        f"{'fails' if len(failing) == 1 else 'fail'} and cannot carry a claim here."
-    ]
+    """Which metrics are blind to what: a reader must not build on them."""
+    found = []
+    for check, sees in _SEES.items():
+        mine = [record for record in records if record.check == check]
+        failing = [humanise(record.metric) for record in mine if not record.holds]
+        if failing:
+            number = f"{len(failing)} of {len(mine)} metrics do not {sees}"
+            found.append(f"Self-tests on this data: {number} ({_names(failing)}).")
+        elif mine:
+            found.append(f"Self-tests on this data: all metrics {sees}.")
+    return found
+
+
+def _names(names: list[str], most: int = 8) -> str:
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
