@@ -1,9 +1,10 @@
 """Does enhancement help a recogniser, whom, and whom does it harm? (metrics, section 5.6)
 
 Every output is paired with the input and the clean reference of its own sample. A picture counts as
-a picture here, unlike in the group table where a person with many counts once: harm and help are
-counts with denominators, and ``net = delta = (better - worse) / n``. What the pictures of a cluster
-share is honoured by intervals and tests, which rest on clusters (:mod:`benchmark.fairness.flips`).
+a picture here, unlike in the group table where a person with many counts once. Harm is the share of
+all pictures that were read before and are not after, help the reverse, both with the denominator
+beside them; ``net = help - harm = delta``. What the pictures of a cluster share is honoured by
+intervals and tests, which rest on clusters (:mod:`benchmark.fairness.flips`).
 
 Rules for what is not plainly right or wrong:
 
@@ -234,11 +235,10 @@ def _stratum(rows: _Answers, level: float) -> dict[str, float]:
     n, samples = len(rows.after), len(np.unique(rows.sample))
     bad, good = rows.before > rows.after, rows.before < rows.after
     items, worse, better = by_cluster(np.ones(n)), by_cluster(bad), by_cluster(good)
-    were_right, were_wrong = by_cluster(rows.before), by_cluster(1 - rows.before)
     before, after, clean = _mean(rows.before), _mean(rows.after), _mean(rows.clean)
     loss = clean - before
-    harm = rate_interval(worse, were_right, level=level)
-    aid = rate_interval(better, were_wrong, level=level)
+    harm = rate_interval(worse, items, level=level)
+    aid = rate_interval(better, items, level=level)
     delta = difference_interval(worse=worse, better=better, items=items, level=level)
     told = np.isfinite(rows.confidence)
     ece_n = len(np.unique(rows.sample[told]))
@@ -254,14 +254,14 @@ def _stratum(rows: _Answers, level: float) -> dict[str, float]:
         "worse": bad.sum() / rows.runs,
         "better": good.sum() / rows.runs,
         "mcnemar_p": sign_flip_p((better - worse).astype(np.int64)) if n else math.nan,
-        "harm_rate": _ratio(bad.sum(), were_right.sum()),
+        "harm_rate": _ratio(bad.sum(), n),
         "harm_low": harm[0],
         "harm_high": harm[1],
-        "harm_n": were_right.sum() / rows.runs,
-        "help_rate": _ratio(good.sum(), were_wrong.sum()),
+        "harm_n": samples,
+        "help_rate": _ratio(good.sum(), n),
         "help_low": aid[0],
         "help_high": aid[1],
-        "help_n": were_wrong.sum() / rows.runs,
+        "help_n": samples,
         "net": _ratio(good.sum(), n) - _ratio(bad.sum(), n),
         "recovery": (after - before) / loss if loss >= SMALLEST_LOSS else math.nan,
         "ece": calibration_error(rows.confidence[told], rows.after[told], rows.cluster[told])

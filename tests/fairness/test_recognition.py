@@ -62,13 +62,13 @@ def test_counts_and_rates_of_a_table_of_four_cells() -> None:
     assert (row["worse"], row["better"]) == (6, 18)
     assert (row["accuracy_input"], row["accuracy"], row["accuracy_reference"]) == (0.56, 0.68, 1)
     assert row["delta"] == pytest.approx(0.12)
-    assert row["net"] == pytest.approx(0.12)
-    assert (row["harm_rate"], row["harm_n"]) == (6 / 56, 56)
-    assert (row["help_rate"], row["help_n"]) == (18 / 44, 44)
+    assert row["net"] == pytest.approx(row["help_rate"] - row["harm_rate"])
+    assert (row["harm_rate"], row["harm_n"]) == (0.06, 100)
+    assert (row["help_rate"], row["help_n"]) == (0.18, 100)
     assert row["recovery"] == pytest.approx(0.12 / 0.44)
     assert row["delta_low"] < 0.12 < row["delta_high"]
-    assert row["harm_low"] < 6 / 56 < row["harm_high"]
-    assert row["help_low"] < 18 / 44 < row["help_high"]
+    assert row["harm_low"] < 0.06 < row["harm_high"]
+    assert row["help_low"] < 0.18 < row["help_high"]
     assert row["mcnemar_p"] == pytest.approx(
         0.0226558, rel=1e-5
     )  # binomial(24, 1/2): 6 or fewer, twice
@@ -82,9 +82,8 @@ def test_nothing_changed_and_everything_lost() -> None:
     assert (same["delta"], same["mcnemar_p"], same["p_holm"]) == (0, 1, 1)
     assert same["delta_low"] < 0 < same["delta_high"]
     lost = one(table([1] * 30, [0] * 30))
-    assert (lost["delta"], lost["harm_rate"], lost["help_n"]) == (-1, 1, 0)
-    assert np.isnan(lost["help_rate"])
-    assert np.isnan(lost["help_low"])
+    assert (lost["delta"], lost["harm_rate"], lost["help_rate"]) == (-1, 1, 0)
+    assert (lost["help_low"], lost["harm_high"]) == (0, 1)
     assert np.isnan(lost["recovery"])  # input as good as the reference: there was nothing to win
     assert lost["delta_low"] == pytest.approx(-1, abs=0.05)
 
@@ -152,7 +151,7 @@ def test_an_arm_counts_the_average_of_its_runs() -> None:
     ]
     row = one(pd.concat(runs))
     assert (row["n"], row["n_clusters"], row["better"], row["worse"]) == (20, 20, 6, 1)
-    assert (row["harm_n"], row["help_n"], row["harm_rate"], row["help_rate"]) == (10, 10, 0.1, 0.6)
+    assert (row["harm_n"], row["help_n"], row["harm_rate"], row["help_rate"]) == (20, 20, 0.05, 0.3)
     assert row["delta"] == pytest.approx(5 / 20)
     # 5 pictures that always turned good, 1 twice, 1 once, 1 that always turned bad
     signs = np.array(np.meshgrid(*[[-1, 1]] * 8)).reshape(8, -1)
