@@ -25,6 +25,13 @@ from benchmark.judges.signs import (
     reading,
 )
 from benchmark.judges.signs_card import agreement, calibration_error, read_images, reading_card
+from benchmark.judges.signs_lessons import (
+    _along,
+    _around,
+    field_loss,
+    gaze_loss,
+    lessons,
+)
 from benchmark.judges.signs_net import (
     BLANK,
     CLASSES,
@@ -41,13 +48,8 @@ from benchmark.judges.signs_training import (
     JUDGE_SETTINGS,
     LOSS_SETTINGS,
     ReaderSettings,
-    _along,
-    _around,
     calibrate,
-    field_loss,
     fit_reader,
-    gaze_loss,
-    lessons,
     train_judge_reader,
     train_loss_reader,
 )
