@@ -138,3 +138,21 @@ def test_the_test_keeps_its_level_and_intervals_cover_when_twins_share_their_fat
     assert rejected / runs <= 0.065
     assert covered / runs >= 0.93
     assert naive > 1.5 * rejected  # what a test over pictures would have done
+
+
+@pytest.mark.parametrize(("clusters", "size", "rate"), [(15, 8, 0.1), (40, 4, 0.3), (120, 4, 0.04)])
+def test_intervals_of_rates_cover_when_twins_share_their_fate(
+    clusters: int, size: int, rate: float
+) -> None:
+    random = np.random.default_rng(clusters)
+    runs, covered, naive = 600, 0, 0
+    for _ in range(runs):
+        items = random.integers(1, size + 1, clusters)
+        chance = random.beta(rate * 2, (1 - rate) * 2, clusters)  # correlation within: 1 / 3
+        events = random.binomial(items, chance)
+        low, high = rate_interval(events * 1.0, items * 1.0, level=0.95)
+        covered += low <= rate <= high
+        low, high = proportion_confint(events.sum(), items.sum(), method="wilson")
+        naive += low <= rate <= high
+    assert covered / runs >= 0.93
+    assert naive < covered

@@ -37,8 +37,8 @@ _LEAD = (
     "reverse; both are shares of all pictures of the row, and the change is helped minus harmed. "
     "An enhancer that helps on average can still take the sign away from somebody who could read "
     "it.",
-    "The change is tested with McNemar's test on the same pictures (exact where fewer than 25 "
-    "changed). Recovery is the part of the loss that came back: 1 is the clean image; it is left "
+    "The change is tested on the same pictures with McNemar's exact test, taken over scenes where "
+    "several pictures show one. Recovery is the part of the loss that came back: 1 is the clean image; it is left "
     "out where there was next to nothing to lose. The calibration error says how far the "
     "recogniser's confidence is from being right, and is left out below 200 pictures.",
 )
