@@ -38,9 +38,9 @@ _LEAD = (
     "An enhancer that helps on average can still take the sign away from somebody who could read "
     "it.",
     "The change is tested on the same pictures with McNemar's exact test, taken over scenes where "
-    "several pictures show one. Recovery is the part of the loss that came back: 1 is the clean image; it is left "
-    "out where there was next to nothing to lose. The calibration error says how far the "
-    "recogniser's confidence is from being right, and is left out below 200 pictures.",
+    "several pictures show one. Recovery is the part of the loss that came back: 1 is the clean "
+    "image; it is left out where there was next to nothing to lose. The calibration error says how "
+    "far the recogniser's confidence is from being right, and is left out below 200 pictures.",
 )
 
 
