@@ -52,9 +52,11 @@ class Lessons:
 
     def take(self, rows: Tensor) -> Lessons:
         """Those at ``rows``."""
-        return Lessons(
-            *(getattr(self, name)[rows] for name in (each.name for each in fields(Lessons)))
-        )
+        return Lessons(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def to(self, device: torch.device | str) -> Lessons:
+        """The same on ``device``."""
+        return Lessons(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 def lessons(samples: SignSamples) -> Lessons:
@@ -110,7 +112,8 @@ def _spelling(cells: Tensor, wanted: tuple[Tensor, Tensor]) -> Tensor:
 def _around(known: Lessons, cells: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     """What each cell shall say ``[B, h, w]``, and how much it counts."""
     height, width = cells.shape[2:]
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rows, columns = (torch.arange(n, device=cells.device) for n in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     centre = (known.characters + 0.5) / stride - 0.5
     across = torch.stack([x, y], 2).view(1, 1, -1, 2) - centre[:, :, None]
     distance = across.norm(dim=3).nan_to_num(nan=1e4)
@@ -139,8 +142,9 @@ def gaze_loss(
     loss = 0.25 * functional.cross_entropy(beliefs.flatten(2).flatten(0, 1), cell.flatten())
     apart = functional.smooth_l1_loss(network.corners(beliefs), known.corners, beta=1.0)
     # as wrong as the network will be about them when it reads on its own
-    slack = torch.randn(len(images), 4, 2, generator=generator) * 1.2
-    corners = known.corners + slack + torch.randn(len(images), 1, 2, generator=generator)
+    slack = 1.2 * torch.randn(len(images), 4, 2, generator=generator)
+    slack = slack + torch.randn(len(images), 1, 2, generator=generator)
+    corners = known.corners + slack.to(known.corners)
     seen = network.classes(images, corners)
     loss = loss + apart / 4 + functional.cross_entropy(seen, known.classes, label_smoothing=0.05)
     plates = torch.nonzero(known.classes == CLASSES.index(PLATE)).flatten()
@@ -159,14 +163,14 @@ def _cell(points: Tensor, maps: Tensor, stride: int) -> Tensor:
 
 
 def _along(known: Lessons, corners: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """As :func:`_cell_targets`, for the columns of plates straightened by ``corners``."""
+    """As :func:`_around`, for the columns of plates straightened by ``corners``."""
     pixels = known.characters.nan_to_num(nan=-1e4)
     ahead = torch.cat([pixels, torch.ones_like(pixels[..., :1])], 2)
     square = torch.linalg.solve(from_square(corners), ahead.transpose(1, 2))
     share = square[:, 0] / square[:, 2]
     column = (share + MARGIN) / (1 + 2 * MARGIN) * width - 0.5
     column = torch.where(known.characters[..., 0].isnan(), 1e4, column)
-    distance = (torch.arange(width) - column[..., None]).abs()
+    distance = (torch.arange(width, device=column.device) - column[..., None]).abs()
     return _named(known.texts, distance, (1, width), empty=0.2)
 
 

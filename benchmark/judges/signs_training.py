@@ -119,8 +119,8 @@ def fit_reader(
 
     def step(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(known), (settings.batch,), generator=generator)
-        batch = known.take(rows)
-        images = batch.images.to(device).float() / 255
+        batch = known.take(rows).to(device)
+        images = batch.images.float() / 255
         grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(device) < settings.grey
         images = torch.where(grey, luminance(images), images)
         images = augment(images, generator, settings.augmentation)
@@ -148,9 +148,10 @@ def calibrate(network: SignNetwork, known: Lessons) -> None:
         network: in evaluation mode; changed in place.
         known: pictures in normal light that it was not trained on.
     """
-    parts = [network(part.float() / 255) for part in torch.split(known.images, 64)]
-    classes = torch.cat([part.classes for part in parts])
-    answers = Answers(classes, torch.cat([part.characters for part in parts]))
+    device = network.temperatures.device
+    parts = [network(part.to(device).float() / 255) for part in torch.split(known.images, 64)]
+    classes = torch.cat([part.classes for part in parts]).cpu()
+    answers = Answers(classes, torch.cat([part.characters for part in parts]).cpu())
     wanted = right_answers(known)
     plates = (known.classes == CLASSES.index(PLATE)).numpy()
     chosen = torch.ones(2)
