@@ -23,6 +23,13 @@ class Profiles(StrEnum):
     FULL = "full"
 
 
+class Protocols(StrEnum):
+    """What recognisers have seen."""
+
+    FROZEN = "frozen"
+    RETRAINED = "retrained"
+
+
 class Devices(StrEnum):
     """Where everything that is torch runs."""
 
@@ -50,6 +57,10 @@ def run(  # noqa: PLR0917 - options are given by name
     ] = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="Only this metric; may be repeated.")
+    ] = None,
+    protocol: Annotated[
+        Protocols | None,
+        typer.Option(help="Recognisers as they are, or taught anew by every system's outputs."),
     ] = None,
     device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
         Devices.AUTO
@@ -79,6 +90,7 @@ def run(  # noqa: PLR0917 - options are given by name
         systems=tuple(system or ()),
         arms=tuple(arm or ()),
         metrics=tuple(metric or ()),
+        protocol=protocol.value if protocol else None,
     )
     plan = make_plan(request)
     store = Store(cache or cache_root())

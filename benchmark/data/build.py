@@ -24,6 +24,7 @@ def probe_evalset(payload: Mapping[str, Any], reporter: Reporter) -> EvalSet:
         views=payload["views"],
         seed=payload["seed"],
         effect=payload["effect"],
+        split=payload.get("split", "test"),
     )
     with reporter.task(f"render {payload['probe']}", settings.subjects) as advance:
         views = PROBES.get(payload["probe"])(settings, advance=advance)

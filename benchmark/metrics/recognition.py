@@ -97,7 +97,7 @@ _BEYOND: tuple[MetricSpec, ...] = (
 )
 
 
-class _Reading(Scorer):
+class Reads(Scorer):
     """What the scorers of this module share: a reader and the right answers.
 
     Args:
@@ -135,6 +135,14 @@ class _Reading(Scorer):
         versions = " ".join(f"{spec.name}={spec.version}" for spec in self.specs)
         return {**self._reader.identity(), "metrics": versions}
 
+    def look_through(self, reader: Reader) -> None:
+        """Read what a system made with a reader of its own (the protocol ``retrained``).
+
+        References are still read by the judge: its answers to clean pictures are the ceiling of
+        either protocol.
+        """
+        self._own = reader
+
     @cached_property
     def _reader(self) -> Reader:
         judge = make_judge(self.judge, "reader", device=self.device)
@@ -144,13 +152,14 @@ class _Reading(Scorer):
     def _named(self, columns: dict[str, Column]) -> dict[str, Column]:
         return {spec.name: columns[spec.name.removesuffix(self._suffix)] for spec in self.specs}
 
-    def _read(self, images: Tensor) -> Reading:
+    def _read(self, images: Tensor, *, clean: bool = False) -> Reading:
         if not len(images):  # some networks refuse an empty batch
             return Reading(np.empty(0, np.str_), np.empty(0))
-        return self._reader.read(images.to(self.device))
+        reader = self._own if self._own is not None and not clean else self._reader
+        return reader.read(images.to(self.device))
 
 
-class Recognition(_Reading):
+class Recognition(Reads):
     """A reader's answers to outputs, inputs and references; sign reader of record by default."""
 
     specs: tuple[MetricSpec, ...] = _SPECS
@@ -159,7 +168,7 @@ class Recognition(_Reading):
         """Whether the reader is right on every input and every reference."""
         return {
             "input": _right(self._read_all(evalset.inputs), _labels(evalset)),
-            "reference": _right(self._read_all(evalset.references), _labels(evalset)),
+            "reference": _right(self._read_all(evalset.references, clean=True), _labels(evalset)),
         }
 
     def notes(self, state: State) -> dict[str, str]:
@@ -188,7 +197,7 @@ class Recognition(_Reading):
             }
         )
 
-    def _read_all(self, images: NDArray[np.uint8]) -> NDArray[np.str_]:
+    def _read_all(self, images: NDArray[np.uint8], *, clean: bool = False) -> NDArray[np.str_]:
         """Answers to ``[N, H, W, 3]``; equal pictures are read once."""
         digests = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
         _, first, row_of = np.unique(digests, return_index=True, return_inverse=True)
@@ -196,11 +205,11 @@ class Recognition(_Reading):
         with torch.inference_mode():
             for start in range(0, len(first), _READ_BATCH):
                 chosen = images[first[start : start + _READ_BATCH]]
-                answers.append(self._read(_tensor(chosen)).labels)
+                answers.append(self._read(_tensor(chosen), clean=clean).labels)
         return np.concatenate([np.empty(0, np.str_), *answers])[row_of.ravel()]
 
 
-class BeyondBrightness(_Reading):
+class BeyondBrightness(Reads):
     """The matched-brightness control of every single output, at the price of two passes.
 
     "Helps" may be "brighter". The rival here is the input under one gamma that gives it exactly the

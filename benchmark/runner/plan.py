@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmark.assets import load_record
 from benchmark.enhancers import ENHANCERS
 from benchmark.judges.base import Kind
-from benchmark.metrics import ScorerPlan, Unavailable, plan_scorers
+from benchmark.metrics import SCORERS, ScorerPlan, Unavailable, plan_scorers
+from benchmark.runner.lessons import Lessons, plan_lessons, without_unfit
 from benchmark.runner.observations import NullTest, Observed, plan_null_test, plan_observers
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.store import Store
+from benchmark.runner.trainings import plan_trainings
 from benchmark.runner.units import DATA_SEED, Stage, Unit
 from benchmark.weights import require
 
@@ -34,6 +35,7 @@ class Plan:
         null_test: what systems make of pictures without structure.
         sanity: checks of the structure metrics on this dataset.
         notes: what was asked for and cannot be had here.
+        lessons: readers of their own for every system, under the protocol ``retrained``.
     """
 
     data: Unit
@@ -48,12 +50,17 @@ class Plan:
     null_test: NullTest | None = None
     sanity: Unit | None = None
     notes: tuple[str, ...] = ()
+    lessons: Lessons | None = None
 
     def __iter__(self) -> Iterator[Unit]:
         yield self.data
         yield from self.shared
         yield from self.trainings.values()
         yield from self.enhancements.values()
+        if self.lessons is not None:
+            yield self.lessons.data
+            yield from self.lessons.enhancements.values()
+            yield from self.lessons.readers.values()
         yield from self.preparations.values()
         yield from self.scores.values()
         for observed in self.observed.values():
@@ -81,41 +88,22 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Plan a request; looks at names and files, computes nothing heavy."""
     data = _data_unit(request)
-    shared, trainings = _training_units(request)
+    shared, trainings = plan_trainings(request)
     enhancements = {
         run: _enhance_unit(request, run, data, trainings.get(run)) for run in request.systems
     }
-    scorers = plan_scorers(request.metrics)
-    scorers = _with_what_there_is(scorers, request)
-    preparations = {
-        name: Unit(
-            "prepare",
-            f"references for {name}",
-            {"scorer": name, "identity": scorer.identity},
-            {"data": data.need()},
-            request.device,
-        )
-        for name, scorer in scorers.scorers.items()
-    }
-    scores = {
-        (run, name): Unit(
-            "score",
-            f"{run.title}: {name}",
-            {"scorer": name, "identity": scorer.identity},
-            {
-                "data": data.need(),
-                "outputs": enhancements[run].need(),
-                "state": preparations[name].need(),
-            },
-            request.device,
-        )
-        for run in request.systems
-        for name, scorer in scorers.scorers.items()
-    }
+
+    def enhance(run: SystemRun, pictures: Unit) -> Unit:
+        return _enhance_unit(request, run, pictures, trainings.get(run))
+
+    scorers = _with_what_there_is(plan_scorers(request.metrics), request)
+    reader = _reader(scorers)
+    lessons = plan_lessons(request, reader["judge"], enhance) if reader else None
+    if lessons is not None:
+        scorers = without_unfit(scorers)
+    preparations, scores = _scoring_units(request, data, enhancements, scorers, lessons)
     observed, notes = _observed(request, data, enhancements)
-    null_test = plan_null_test(
-        request, lambda run, pictures: _enhance_unit(request, run, pictures, trainings.get(run))
-    )
+    null_test = plan_null_test(request, enhance)
     draft = Plan(
         data,
         shared,
@@ -129,8 +117,50 @@ def make_plan(request: Request) -> Plan:
         null_test,
         _sanity_unit(request, data, scorers),
         notes,
+        lessons,
     )
     return replace(draft, analysis=_analysis_unit(request, draft))
+
+
+def _scoring_units(
+    request: Request,
+    data: Unit,
+    enhancements: Mapping[SystemRun, Unit],
+    scorers: ScorerPlan,
+    lessons: Lessons | None,
+) -> tuple[dict[str, Unit], dict[tuple[SystemRun, str], Unit]]:
+    """What systems share of every scorer, and the scores of every system."""
+    preparations: dict[str, Unit] = {}
+    scores: dict[tuple[SystemRun, str], Unit] = {}
+    for name, scorer in scorers.scorers.items():
+        payload = {"scorer": name, "identity": scorer.identity}
+        taught = (
+            lessons if SCORERS.entry(name.partition(":")[0]).meta.get("judge") == "reader" else None
+        )
+        needs = {"data": data.need()}
+        if taught is not None:
+            needs["reader"] = taught.untouched.need()
+        preparations[name] = Unit(
+            "prepare", f"references for {name}", payload, needs, request.device
+        )
+        for run in request.systems:
+            needs = {
+                "data": data.need(),
+                "outputs": enhancements[run].need(),
+                "state": preparations[name].need(),
+            }
+            if taught is not None:
+                needs["reader"] = taught.readers[run].need()
+            scores[run, name] = Unit(
+                "score", f"{run.title}: {name}", payload, needs, request.device
+            )
+    return preparations, scores
+
+
+def _reads(scorer: str) -> bool:
+    """Whether a scorer asks a reader."""
+    base = scorer.partition(":")[0]
+    return base in SCORERS and SCORERS.entry(base).meta.get("judge") == "reader"
 
 
 def _observed(
@@ -181,56 +211,6 @@ def _data_unit(request: Request) -> Unit:
     return Unit("data", title, payload, hints=hints)
 
 
-def _training_units(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, Unit]]:
-    if not request.studies:
-        return (), {}
-    training = request.profile.training
-    pool = Unit(
-        "pool",
-        "training pool",
-        {
-            "samples": training.samples,
-            "predictor": "cnn",
-            "seed": DATA_SEED,
-            "assets": _assets("context-cnn"),
-        },
-        device=request.device,
-    )
-    calibrations: dict[tuple[str, int], Unit] = {}
-    trainings: dict[SystemRun, Unit] = {}
-    for study in request.studies:
-        for run in (r for r in request.systems if r.enhancer == study.host and r.arm):
-            calibration = calibrations.setdefault(
-                (study.host, run.seed),
-                Unit(
-                    "calibrate",
-                    f"{study.host} seed {run.seed}",
-                    {
-                        "host": study.host,
-                        "seed": run.seed,
-                        "steps": training.steps,
-                        "assets": _assets("face-embedder"),
-                    },
-                    {"pool": pool.need()},
-                    request.device,
-                ),
-            )
-            trainings[run] = Unit(
-                "train",
-                run.title,
-                {
-                    "host": study.host,
-                    "arm": run.arm,
-                    "seed": run.seed,
-                    "steps": training.steps,
-                    "assets": _assets("face-embedder"),
-                },
-                {"pool": pool.need(), "calibration": calibration.need()},
-                request.device,
-            )
-    return (pool, *calibrations.values()), trainings
-
-
 def _with_what_there_is(plan: ScorerPlan, request: Request) -> ScorerPlan:
     """A metric that needs what the data do not hold is unavailable, which is no failure."""
     at_hand = request.provides | {"weights"}
@@ -246,11 +226,6 @@ def _with_what_there_is(plan: ScorerPlan, request: Request) -> ScorerPlan:
         plan.unavailable | absent,
         plan.specs,
     )
-
-
-def _assets(*names: str) -> dict[str, str]:
-    """Digests of the suite's own weights that a unit looks through: new weights, new results."""
-    return {name: load_record(name).sha256 for name in names}
 
 
 def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit | None) -> Unit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from benchmark.data.reading import RealData, open_data
 from benchmark.data.references import parse_reference
@@ -70,6 +71,7 @@ def resolve(
     systems: tuple[str, ...] = (),
     arms: tuple[str, ...] = (),
     metrics: tuple[str, ...] = (),
+    protocol: Literal["frozen", "retrained"] | None = None,
 ) -> Request:
     """Turn command-line words into a request.
 
@@ -98,7 +100,7 @@ def resolve(
         else:
             raise unknown_name("system", name, tuple(sorted(known)))
     real = _real_data(task, data, mapping)
-    task = _with_judges(task, real)
+    task = _with_protocol(_with_judges(task, real), protocol)
     spec = task.spec
     axes, headline = _axes(task, real)
     return Request(
@@ -145,6 +147,18 @@ def _with_judges(task: TaskFolder, real: RealData | None) -> TaskFolder:
     judges = {str(kind): name for kind, name in real.mapping.judges.items()}
     metrics = task.spec.metrics.renamed(lambda name: judged_by(name, judges))
     return replace(task, spec=task.spec.model_copy(update={"metrics": metrics}))
+
+
+def _with_protocol(task: TaskFolder, protocol: Literal["frozen", "retrained"] | None) -> TaskFolder:
+    if protocol is None or protocol == task.spec.protocol:
+        return task
+    if task.spec.protocol is None:
+        raise EquiluxError(
+            "the task has no recogniser that could be frozen or retrained",
+            where=task.spec.name,
+            mend="leave --protocol out",
+        )
+    return replace(task, spec=task.spec.model_copy(update={"protocol": protocol}))
 
 
 def _axes(task: TaskFolder, real: RealData | None) -> tuple[tuple[Axis, ...], str]:

@@ -16,13 +16,17 @@ from benchmark.data.evalset import EvalSet
 from benchmark.data.views import OK
 from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.base import Enhancer
+from benchmark.errors import StoreError
 from benchmark.files import write_json
+from benchmark.metrics import Scorer, make_scorer
 from benchmark.runner.execute import StageFunction, Work
 from benchmark.runner.outputs import enhance_all, to_batch
 from benchmark.runner.tables import samples_table, timings_table
 from benchmark.runner.units import Stage
 
 _SCORE_BATCH = 32
+#: File with a retrained reader.
+READER = "reader.safetensors"
 
 
 def data(work: Work) -> None:
@@ -92,9 +96,7 @@ def _enhancer(work: Work) -> Enhancer:
 
 def prepare(work: Work) -> None:
     """Everything about references, inputs and gallery that every system shares."""
-    from benchmark.metrics import make_scorer
-
-    scorer = make_scorer(work.payload["scorer"], work.unit.device)
+    scorer = _scorer(work)
     state = scorer.prepare(EvalSet.load(work.inputs["data"]))
     write_json(work.out / "notes.json", scorer.notes(state))
     np.savez(work.out / "state.npz", allow_pickle=False, **state)
@@ -102,14 +104,12 @@ def prepare(work: Work) -> None:
 
 def score(work: Work) -> None:
     """Score one system's outputs with one scorer; failed rows stay NaN."""
-    from benchmark.metrics import make_scorer
-
     evalset = EvalSet.load(work.inputs["data"])
     with np.load(work.inputs["state"] / "state.npz", allow_pickle=False) as stored:
         state = dict(stored)
     images = np.load(work.inputs["outputs"] / "images.npy", allow_pickle=False)
     status = pd.read_parquet(work.inputs["outputs"] / "status.parquet")["status"]
-    scorer = make_scorer(work.payload["scorer"], work.unit.device)
+    scorer = _scorer(work)
     columns = {spec.name: np.full(len(evalset), np.nan) for spec in scorer.specs}
     usable = np.flatnonzero(status == OK)
     with work.reporter.task(f"score {work.unit.title}", len(usable)) as advance:
@@ -185,6 +185,40 @@ def sanity(work: Work) -> None:
     write_json(work.out / "sanity.json", checks)
 
 
+def retrain(work: Work) -> None:
+    """Let a copy of the reader go on learning from one system's outputs on training scenes."""
+    from benchmark.judges.retraining import TrainingViews, retrain, save_retrained
+    from benchmark.probes.signs import render_signs
+
+    payload = work.payload
+    evalset = EvalSet.load(work.inputs["data"])
+    images = np.load(work.inputs["outputs"] / "images.npy", allow_pickle=False)
+    scenes = render_signs(payload["scenes"], split="lessons", seed=payload["seed"])
+    if scenes.frame["sample"].tolist() != evalset.frame["sample"].tolist():
+        raise StoreError("the lessons are not those that were enhanced", where=work.unit.title)
+    state = retrain(
+        payload["base"],
+        TrainingViews.of_signs(scenes, images),
+        seed=payload["seed"],
+        steps=payload["steps"],
+        device=work.unit.device,
+        reporter=work.reporter,
+    )
+    save_retrained(state, work.out / READER, base=payload["base"])
+
+
+def _scorer(work: Work) -> Scorer:
+    """The scorer of this unit, looking through a retrained reader if it is given one."""
+    scorer = make_scorer(work.payload["scorer"], work.unit.device)
+    if "reader" in work.inputs:
+        from benchmark.judges.retraining import load_retrained
+        from benchmark.metrics.recognition import Reads
+
+        assert isinstance(scorer, Reads)
+        scorer.look_through(load_retrained(work.inputs["reader"] / READER, device=work.unit.device))
+    return scorer
+
+
 def _batches(
     images: NDArray[np.uint8], rows: NDArray[np.intp], device: torch.device
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
@@ -229,5 +263,6 @@ STAGES: Mapping[Stage, StageFunction] = {
     "observe": observe,
     "invent": invent,
     "sanity": sanity,
+    "retrain": retrain,
     "analyse": analyse,
 }

@@ -32,6 +32,7 @@ Stage = Literal[
     "observe",
     "invent",
     "sanity",
+    "retrain",
     "analyse",
 ]
 
@@ -40,7 +41,7 @@ DATA_SEED = 20_230_617
 
 _TRAINING = (
     *("training", "losses", "schedules", "imaging", "enhancers"),
-    *("judges.embedder", "judges.signs_net"),
+    *("judges.embedder", "judges.signs", "judges.signs_net"),
 )
 
 #: Packages whose source decides what a stage computes; a change in one invalidates the stage.
@@ -55,6 +56,7 @@ _CODE: dict[Stage, tuple[str, ...]] = {
     "observe": ("judges", "imaging"),
     "invent": ("metrics.structure", "judges", "imaging"),
     "sanity": ("metrics", "judges", "imaging"),
+    "retrain": ("judges", "imaging", "probes.signs", "assets"),
     "analyse": ("fairness",),
 }
 
@@ -70,6 +72,7 @@ _LIBRARIES: dict[Stage, tuple[str, ...]] = {
     "observe": ("torch", "numpy", "dlib-bin"),
     "invent": ("torch", "numpy", "scipy", "scikit-image"),
     "sanity": ("torch", "numpy", "scipy", "scikit-image", "pyiqa"),
+    "retrain": ("torch", "numpy"),
     "analyse": ("numpy", "scipy", "pandas"),
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.assets import AssetRecord, load_record
-from benchmark.runner import plan as module
+from benchmark.runner import trainings as module
 from benchmark.runner.plan import Plan, make_plan
 from benchmark.runner.request import resolve
 from benchmark.spec.catalogue import find_task

@@ -1,0 +1,70 @@
+"""Units of training: the pool, the calibrations and the arms, the same for every task."""
+
+from __future__ import annotations
+
+from benchmark.assets import load_record
+from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.units import DATA_SEED, Unit
+
+#: The suite's own networks that loss terms look through.
+_LOSS_ASSETS = ("face-embedder", "sign-reader")
+
+
+def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, Unit]]:
+    """The pool and the calibrations that trainings share, and one training per host, arm and seed.
+
+    Nothing of the task but its hosts and the size of its training is in them: tasks with the same
+    profile share every training.
+    """
+    if not request.studies:
+        return (), {}
+    training = request.profile.training
+    pool = Unit(
+        "pool",
+        "training pool",
+        {
+            "samples": training.samples,
+            "predictor": "cnn",
+            "seed": DATA_SEED,
+            "assets": _assets("context-cnn"),
+        },
+        device=request.device,
+    )
+    calibrations: dict[tuple[str, int], Unit] = {}
+    trainings: dict[SystemRun, Unit] = {}
+    for study in request.studies:
+        for run in (r for r in request.systems if r.enhancer == study.host and r.arm):
+            calibration = calibrations.setdefault(
+                (study.host, run.seed),
+                Unit(
+                    "calibrate",
+                    f"{study.host} seed {run.seed}",
+                    {
+                        "host": study.host,
+                        "seed": run.seed,
+                        "steps": training.steps,
+                        "assets": _assets(*_LOSS_ASSETS),
+                    },
+                    {"pool": pool.need()},
+                    request.device,
+                ),
+            )
+            trainings[run] = Unit(
+                "train",
+                run.title,
+                {
+                    "host": study.host,
+                    "arm": run.arm,
+                    "seed": run.seed,
+                    "steps": training.steps,
+                    "assets": _assets(*_LOSS_ASSETS),
+                },
+                {"pool": pool.need(), "calibration": calibration.need()},
+                request.device,
+            )
+    return (pool, *calibrations.values()), trainings
+
+
+def _assets(*names: str) -> dict[str, str]:
+    """Digests of the suite's own weights that a unit looks through: new weights, new results."""
+    return {name: load_record(name).sha256 for name in names}
