@@ -80,7 +80,7 @@ def _look(picture: Callable[[], Path | bytes]) -> tuple[str, NDArray[np.uint8]]:
     except UndecodableError:
         return "", np.zeros((_SIDE, _SIDE), np.uint8)
     digest = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
-    small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    small = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     return digest, np.asarray(small)
 
 
@@ -125,7 +125,7 @@ def _nominated(
 
 def _unit(prints: Fingerprints) -> NDArray[np.float32]:
     """``[N, 1024]`` thumbnails without their mean, of length 1; zero where there is nothing."""
-    flat = prints.thumbnails.reshape(len(prints), -1).astype(np.float32)
+    flat = prints.thumbnails.reshape(len(prints), _SIDE * _SIDE).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
     length = np.sqrt((flat**2).sum(1, keepdims=True))
     seen = (length > 1) & prints.readable[:, None]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 100_000_000
+_TOO_LARGE = f"larger than {MAX_PIXELS // 10**6} megapixels"
 
 _BROKEN = (
     OSError,
@@ -123,7 +124,7 @@ def decode_mask(picture: Path | bytes, *, threshold: float) -> Image.Image:
 def _opened(picture: Path | bytes) -> Iterator[Image.Image]:
     with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
         if opened.width * opened.height > MAX_PIXELS:
-            raise ValueError(f"larger than {MAX_PIXELS // 10**6} megapixels")
+            raise ValueError(_TOO_LARGE)
         yield opened
 
 
@@ -135,6 +136,8 @@ def _upright_size(image: Image.Image) -> Size:
 def _reason(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if isinstance(error, Image.DecompressionBombError):
+        return _TOO_LARGE
     if isinstance(error, UnidentifiedImageError):
         return "not a picture"
     return f"{error}".splitlines()[0] if f"{error}" else type(error).__name__

@@ -78,7 +78,7 @@ def parse_reference(text: str) -> Reference:
         )
     if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
         return Reference("saved", path, split)
-    if next(path.glob("*.parquet"), None) is not None:
+    if next(path.glob("*.parquet"), None) is not None and not (path / "metadata.csv").is_file():
         return Reference("parquet", path, split)
     return Reference("folder", path, split)
 

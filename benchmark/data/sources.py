@@ -287,7 +287,7 @@ def _as_source(dataset: Any, mapping: MappingSpec, *, root: Path, identity: str)
         if isinstance(feature, datasets.ClassLabel):
             codes = list(dataset[name])
             text[name] = ["" if code is None or code < 0 else feature.names[code] for code in codes]
-        elif isinstance(feature, datasets.Value):
+        elif isinstance(feature, datasets.Value) and "binary" not in kind:
             column = dataset.select_columns(name).with_format("arrow")[:].column(name)
             text[name] = column.cast(pa.string()).fill_null("").to_pylist()
     return Source(pd.DataFrame(text, dtype=str), root, embedded, identity)
