@@ -84,6 +84,9 @@ def gather(task: TaskFolder, *, run: Path | None, data: str | None, mapping: str
         SpecError: if ``about.yaml`` is missing or wrong.
     """
     spec = task.spec
+    command = (data, mapping)
+    if data is None and run is None and spec.data is not None:
+        data, mapping = task.beside(spec.data.reference), mapping or spec.data.mapping
     view = load_run(run) if run is not None else None
     if view is not None:
         _require_same(spec, view)
@@ -116,7 +119,7 @@ def gather(task: TaskFolder, *, run: Path | None, data: str | None, mapping: str
             view=view,
         ),
         evidence=None if real else _evidence(task.folder / EVIDENCE),
-        command=_command(spec, view, data, mapping),
+        command=_command(spec, view, *command),
     )
 
 
