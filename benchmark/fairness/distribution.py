@@ -9,21 +9,24 @@ them, one of which knows the attribute, and says so where they disagree on who i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmark.fairness.cells import Codes
 from benchmark.fairness.cohort import Cohort, RunKey, by_variant, cohort
 from benchmark.fairness.correction import interval
 from benchmark.fairness.kernel import PairedKid
 from benchmark.fairness.model import Policy
+from benchmark.fairness.neighbours import precision_recall
 from benchmark.fairness.resampling import Floats, multinomial_counts, stream
 
 DISTRIBUTION_COLUMNS = (
     *("system", "arm", "axis", "features", "attribute_aware", "group", "n", "coverage"),
-    *("kid", "se", "ci_low", "ci_high", "noise", "reason"),
+    *("kid", "se", "ci_low", "ci_high", "precision", "recall", "noise", "reason"),
 )
 PARITY_COLUMNS = (
     *("system", "arm", "axis", "features", "attribute_aware", "best_group", "worst_group"),
@@ -64,10 +67,11 @@ def distribution(
     Returns:
         One row per system, arm and group: ``kid`` (down is better; may be slightly negative), its
         standard error and percentile interval, and ``noise``: the variance between the groups'
-        distances that sampling alone makes, of all groups that have one. NaN and a reason below
-        100 images or ``n_min`` clusters.
+        distances that sampling alone makes, of all groups that have one. ``precision`` and
+        ``recall`` (see :mod:`.neighbours`; up is better) compare as many images in every group as
+        the smallest has. NaN and a reason below 100 images or ``n_min`` clusters.
 
-    Intervals cover 93 to 96 % where outputs differ from references, and more (up to all) where they
+    Intervals cover 94 to 97 % where outputs differ from references, and more (up to all) where they
     do not: without a difference the estimate is a degenerate U-statistic, whose scatter a bootstrap
     overstates. Errors and ``noise`` are then too large, never too small.
 
@@ -77,18 +81,23 @@ def distribution(
     everyone = cohort(samples, axis, levels)
     reference = everyone.take(originals, f"{net} on the references")
     counts = _counts(everyone, min(policy.bootstrap, _REPLICATES), seed)
-    rows = []
+    rows: list[dict[str, object]] = []
     for (system, arm), arrays in by_variant(features).items():
         made = [everyone.take(a, f"{net} on {system} {arm}".strip()) for a in arrays]
-        label = {"system": system, "arm": arm, "axis": axis, "features": net}
-        found = [
-            _group(everyone, code, made, reference, counts=counts, policy=policy)
+        groups = [
+            _Group.of(everyone, code, made, reference, policy)
             for code in range(len(everyone.names))
         ]
-        noise = _noise([replicates for _, replicates in found if replicates is not None])
-        rows += [
-            label | {"attribute_aware": attribute_aware, "noise": noise} | row for row, _ in found
-        ]
+        distances = {g.name: g.distances(counts) for g in groups if not g.reason}
+        size = min((g.n for g in groups if not g.reason), default=0)
+        label: dict[str, object] = {"system": system, "arm": arm, "axis": axis, "features": net}
+        label |= {"attribute_aware": attribute_aware, "noise": _noise([*distances.values()])}
+        for group in groups:
+            row = label | group.row()
+            if group.name in distances:
+                row |= group.estimates(distances[group.name], policy.alpha)
+                row |= group.manifolds(size, stream(seed, "manifold", group.name))
+            rows.append(row)
     return pd.DataFrame(rows, columns=list(DISTRIBUTION_COLUMNS))
 
 
@@ -103,56 +112,103 @@ def _counts(everyone: Cohort, replicates: int, seed: int) -> Floats:
     return out
 
 
-def _group(
-    everyone: Cohort,
-    code: int,
-    made: Sequence[Floats],
-    reference: Floats,
-    *,
-    counts: Floats,
-    policy: Policy,
-) -> tuple[dict[str, object], Floats | None]:
-    """Columns of one group and the replicates of its distance."""
-    mine = everyone.group == code
-    sound = [mine & np.isfinite(a).all(axis=1) & np.isfinite(reference).all(axis=1) for a in made]
-    n = min(int(rows.sum()) for rows in sound)
-    size = int(mine.sum())
-    row: dict[str, object] = {
-        "group": everyone.names[code],
-        "n": n,
-        "coverage": np.mean([rows.sum() for rows in sound]) / size if size else float("nan"),
-        "reason": "",
-    }
-    people = len(np.unique(everyone.cluster[np.logical_and.reduce(sound)]))
-    if n < FEWEST or people < policy.n_min:
-        short = f"{n} images, {FEWEST} needed" if n < FEWEST else f"{people} clusters"
-        return row | {"reason": "empty" if not size else f"insufficient data: {short}"}, None
-    clusters, code_of = np.unique(everyone.cluster[mine], return_inverse=True)
-    whole = np.zeros(len(mine), dtype=np.int64)
-    whole[mine] = code_of
-    parts = [
-        PairedKid.of(reference[rows], a[rows], whole[rows], len(clusters))
-        for rows, a in zip(sound, made, strict=True)
-    ]
-    total = sum(parts[1:], start=parts[0])
-    replicates = total.resample(counts[:, clusters])
-    # expanded percentiles (Hesterberg 2015, section 5.3), as for group means
-    t = stats.t.isf(policy.alpha / 2, people - 1) * np.sqrt(people / (people - 1))
-    low, high = interval(replicates[:, None], alpha=2 * stats.norm.sf(t))
-    row |= {
-        "kid": total.value,
-        "se": float(np.nanstd(replicates, ddof=1)),
-        "ci_low": float(low[0]),
-        "ci_high": float(high[0]),
-    }
-    return row, replicates
+@dataclass(frozen=True)
+class _Group:
+    """Features of one group of one system and arm.
+
+    Attributes:
+        name: of the group.
+        n: images that could be judged, in the seed with fewest.
+        size: images that there should be.
+        clusters: ``[C]`` their clusters.
+        seeds: for every seed references ``[n, D]``, outputs ``[n, D]`` and ``[n]`` the place of
+            each one's cluster in ``clusters``.
+        coverage: judged over expected images.
+        reason: why the group has no distance, empty if it has.
+    """
+
+    name: str
+    n: int
+    size: int
+    clusters: Codes
+    seeds: tuple[tuple[Floats, Floats, Codes], ...]
+    coverage: float
+    reason: str
+
+    @classmethod
+    def of(
+        cls,
+        everyone: Cohort,
+        code: int,
+        made: Sequence[Floats],
+        reference: Floats,
+        policy: Policy,
+    ) -> _Group:
+        mine = np.flatnonzero(everyone.group == code)
+        known = np.isfinite(reference[mine]).all(axis=1)
+        sound = [mine[known & np.isfinite(a[mine]).all(axis=1)] for a in made]
+        clusters = np.unique(everyone.cluster[mine])
+        n, people = (
+            min(len(rows) for rows in sound),
+            min(len(np.unique(everyone.cluster[rows])) for rows in sound),
+        )
+        reason = ""
+        if not len(mine):
+            reason = "empty"
+        elif n < FEWEST:
+            reason = f"insufficient data: {n} images, {FEWEST} needed"
+        elif people < policy.n_min:
+            reason = f"insufficient data: {people} clusters, {policy.n_min} needed"
+        places = [np.searchsorted(clusters, everyone.cluster[rows]) for rows in sound]
+        return cls(
+            name=everyone.names[code],
+            n=n,
+            size=len(mine),
+            clusters=clusters,
+            seeds=tuple(
+                (reference[rows], a[rows], place)
+                for rows, a, place in zip(sound, made, places, strict=True)
+            ),
+            coverage=float(np.mean([len(rows) for rows in sound])) / max(len(mine), 1),
+            reason=reason,
+        )
+
+    def row(self) -> dict[str, object]:
+        """The columns that every group has."""
+        coverage = self.coverage if self.size else float("nan")
+        return {"group": self.name, "n": self.n, "coverage": coverage, "reason": self.reason}
+
+    def distances(self, counts: Floats) -> Floats:
+        """``[1 + B]`` the distance and its replicates."""
+        each = [PairedKid.of(x, y, place, len(self.clusters)) for x, y, place in self.seeds]
+        total = sum(each[1:], start=each[0])
+        return np.concatenate([[total.value], total.resample(counts[:, self.clusters])])
+
+    def estimates(self, distances: Floats, alpha: float) -> dict[str, object]:
+        """The distance with its standard error and interval."""
+        people, replicates = len(self.clusters), distances[1:]
+        # expanded percentiles (Hesterberg 2015, section 5.3), as for group means
+        t = stats.t.isf(alpha / 2, people - 1) * np.sqrt(people / (people - 1))
+        low, high = interval(replicates[:, None], alpha=2 * stats.norm.sf(t))
+        return {
+            "kid": float(distances[0]),
+            "se": float(np.nanstd(replicates, ddof=1)),
+            "ci_low": float(low[0]),
+            "ci_high": float(high[0]),
+        }
+
+    def manifolds(self, size: int, rng: np.random.Generator) -> dict[str, object]:
+        """Improved precision and recall among ``size`` images, averaged over seeds."""
+        each = [precision_recall(x, y, size=size, rng=rng) for x, y, _ in self.seeds]
+        precision, recall = np.mean(each, axis=0)
+        return {"precision": float(precision), "recall": float(recall)}
 
 
-def _noise(replicates: Sequence[Floats]) -> float:
+def _noise(distances: Sequence[Floats]) -> float:
     """Expected variance between the estimates of equal groups: ``tr(HV) / (G - 1)``."""
-    if len(replicates) < 2:
+    if len(distances) < 2:
         return float("nan")
-    covariance = np.cov(np.stack(replicates))
+    covariance = np.cov(np.stack(distances)[:, 1:])
     g = len(covariance)
     return float((np.trace(covariance) - covariance.sum() / g) / (g - 1))
 

@@ -107,14 +107,15 @@ def _hit_table(votes: Votes, found: Rates, policy: Policy) -> pd.DataFrame:
     items = np.stack([votes.share[everyone.group == code].sum(axis=0) for code in range(g)])
     share = judged_shares(votes, found.mean)[:v]
     own_share = votes.test_share[np.maximum(votes.own, 0)]
-    true, true_low, true_high = _corrected_hits(votes, found, policy)
+    bounds = tuple(votes.own_level(bound)[:, :v] for bound in (low, high))
+    true, true_low, true_high = _corrected_hits(votes, found, bounds, policy)
     flip, drift = _flips(votes)
     columns = {
         "n": np.repeat(everyone.sizes[:, None], v, axis=1),
         "hits": votes.own_level(items),
         "hit": hit[:, :v],
-        "hit_low": votes.own_level(low)[:, :v],
-        "hit_high": votes.own_level(high)[:, :v],
+        "hit_low": bounds[0],
+        "hit_high": bounds[1],
         "ceiling": ceiling,
         "hit_relative": np.divide(
             hit[:, :v], ceiling, out=np.full_like(ceiling, np.nan), where=ceiling >= LOWEST_CEILING
@@ -140,11 +141,15 @@ def _hit_table(votes: Votes, found: Rates, policy: Policy) -> pd.DataFrame:
     return table.assign(reason=reason)
 
 
-def _corrected_hits(votes: Votes, found: Rates, policy: Policy) -> tuple[Floats, Floats, Floats]:
+def _corrected_hits(
+    votes: Votes, found: Rates, bounds: tuple[Floats, ...], policy: Policy
+) -> tuple[Floats, Floats, Floats]:
     """Corrected hit rates ``[G, V]`` with their interval.
 
     NaN unless the groups are exactly the levels of the judge: the matrix must be square. Every
-    replicate has a judge's matrix of its own, so the interval knows how well that is known.
+    replicate has a judge's matrix of its own, so the interval knows how well that is known. Where
+    all hit, or none, a bootstrap knows no doubt: there the interval is as long on either side as
+    that of the hit rate (``bounds``), which does.
     """
     v, k = len(votes.variants), len(votes.levels)
     unknown = np.full((len(votes.own), v), np.nan)
@@ -156,8 +161,13 @@ def _corrected_hits(votes: Votes, found: Rates, policy: Policy) -> tuple[Floats,
         judge = confusion(rates[..., row, v, :])
         return votes.own_level(corrected(rates[..., :v, :], judge))
 
+    true = solve(found.mean)
     low, high = interval(solve(found.resampled), alpha=policy.alpha)
-    return solve(found.mean), low, high
+    hit = votes.own_level(found.mean)[:, :v]
+    certain = (hit == 0) | (hit == 1)
+    low = np.where(certain, np.maximum(true - (hit - bounds[0]), 0.0), low)
+    high = np.where(certain, np.minimum(true + (bounds[1] - hit), 1.0), high)
+    return true, low, high
 
 
 def _flips(votes: Votes) -> tuple[Floats, Floats]:

@@ -71,6 +71,7 @@ def test_the_group_that_was_moved_is_the_worst(world: tuple[pd.DataFrame, Floats
     assert (s["kid"] <= s["ci_high"]).all()
     assert (s["n"] == 100).all()
     oracle = found[found["system"] == "oracle"]
+    assert (oracle[["precision", "recall"]] == 1).all(axis=None)
     assert (oracle[["kid", "se", "ci_low", "ci_high"]] == 0).all(axis=None)
 
 
@@ -136,7 +137,7 @@ def test_few_people_are_not_many_images() -> None:
     samples, rng = twins(people=5, views=20), np.random.default_rng(0)
     x = rng.normal(size=(300, 8))
     found = measure(samples, {"s": x + 1}, x)
-    assert (found["reason"] == "insufficient data: 5 clusters").all()
+    assert (found["reason"] == "insufficient data: 5 clusters, 8 needed").all()
 
 
 def test_rows_may_come_in_any_order(world: tuple[pd.DataFrame, Floats, Floats]) -> None:

@@ -104,6 +104,7 @@ def test_a_perfect_restorer_before_an_unfair_judge() -> None:
     assert one(divergences, kind="rdp")["p_value"] < 1e-4
     assert rates["hit_relative"].tolist() == pytest.approx([1, 1, 1])
     assert rates["corrected"].tolist() == pytest.approx([1, 1, 1])
+    assert rates["corrected_low"].tolist() == pytest.approx([1, 1, 1])
     assert (rates["flip_rate"] == 0).all()
     assert (rates["drift"] == 0).all()
     flip = one(divergences, kind="flip")
@@ -117,6 +118,23 @@ def test_the_correction_recovers_what_the_outputs_show() -> None:
     assert corrected(judged, matrix)[:, 0] == pytest.approx(true)
     # a share of outputs that does not exist stays missing
     assert corrected(0.8 * judged, matrix)[:, 0] == pytest.approx(0.8 * true)
+
+
+def test_no_hit_among_many_is_not_certainty() -> None:
+    sizes = (50, 50, 50)
+    rates, _ = table(people(sizes), {"s": hits(sizes, (0, 50, 25), wrong=(1, 0, 1))})
+    light, medium = one(rates, group="light"), one(rates, group="medium")
+    assert (light["corrected"], light["corrected_low"]) == (0.0, 0.0)
+    assert (
+        light["corrected_high"]
+        == pytest.approx(light["hit_high"])
+        == pytest.approx(0.0713, abs=1e-3)
+    )
+    assert (
+        medium["corrected_low"]
+        == pytest.approx(medium["hit_low"])
+        == pytest.approx(0.9287, abs=1e-3)
+    )
 
 
 def test_the_corrected_interval_covers() -> None:
