@@ -162,9 +162,9 @@ def test_a_metric_that_fails_its_self_test_is_named(parts: dict[str, Section]) -
         next(row for row in table.rows if row[0].text == name)
         for name in ("lesion omission", "ssim")
     )
-    assert [cell.text for cell in lesion[1:]] == ["○ holds", "–"]
-    assert lesion[1].note == "painted on 12 images"
-    assert (ssim[2].text, ssim[2].note) == ("✕ fails", "blurred 0.912, deformed 0.915")
+    assert [cell.text for cell in lesion[1:]] == ["–", "○ yes"]
+    assert lesion[2].note == "painted on 12 images"
+    assert (ssim[1].text, ssim[1].note) == ("✕ no", "blurred 0.912, deformed 0.915")
     assert parts["structure"].findings[1:] == (
         "Self-tests on this data: 1 of 1 metrics do not tell moved structure from blurred (ssim).",
         "Self-tests on this data: all metrics notice a painted lesion.",

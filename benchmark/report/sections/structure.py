@@ -231,17 +231,22 @@ def _null_finding(view: RunView) -> list[str]:
 def _sanity(records: tuple[SanityRecord, ...]) -> Table:
     """Metrics as rows, what must hold as columns."""
     found = {(record.metric, record.check): record for record in records}
-    checks = list(dict.fromkeys(record.check for record in records))
+    present = dict.fromkeys(record.check for record in records)
+    checks = sorted(present, key=[*CHECKS, *present].index)
     return Table(
         slug="sanity",
         caption="Self-tests: what each metric can see on this data",
-        columns=[TH("metric"), *(TH(CHECKS.get(check, humanise(check))) for check in checks)],
+        columns=[
+            TH("metric"),
+            *(TH(f"does it {_SEES.get(check, humanise(check))}?") for check in checks),
+        ],
         rows=[
             [text(humanise(metric)), *(_result(found.get((metric, check))) for check in checks)]
             for metric in dict.fromkeys(record.metric for record in records)
         ],
         wide=True,
         notes=(
+            *(f"{_SEES[check]}: {CHECKS[check]}." for check in checks if check in CHECKS),
             "A metric that fails a check here says nothing about what the check asks: one that a "
             "painted lesion does not move would not notice a missed or an invented one either.",
         ),
@@ -251,7 +256,7 @@ def _sanity(records: tuple[SanityRecord, ...]) -> Table:
 def _result(record: SanityRecord | None) -> TD:
     if record is None:
         return TD(BLANK)
-    word, tone = ("○ holds", "") if record.holds else ("✕ fails", "bad")
+    word, tone = ("○ yes", "") if record.holds else ("✕ no", "bad")
     said = record.detail or values_text(record.values)
     return TD(word, sort=float(record.holds), note=said, tone=tone)
 
