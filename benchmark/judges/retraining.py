@@ -29,7 +29,7 @@ from torch.nn import functional
 from benchmark.assets.fitting import fit
 from benchmark.errors import EquiluxError, WeightsError
 from benchmark.files import sha256_of_file, write_bytes
-from benchmark.judges import cifar, signs, signs_net, signs_training
+from benchmark.judges import cifar, signs, signs_lessons, signs_net, signs_training
 from benchmark.judges.base import Reader, Reading
 from benchmark.probes.signs import SignSamples
 from benchmark.probes.signs.subjects import PLATE
@@ -182,7 +182,7 @@ def _kind(base: str) -> _Kind:
 
 
 def _teach_signs(
-    loss: signs_training.Loss, settings: signs_training.ReaderSettings
+    loss: signs_lessons.Loss, settings: signs_training.ReaderSettings
 ) -> Callable[..., None]:
     """Teaching by the loss that made the judge, on what is known about the scenes."""
 
@@ -194,7 +194,7 @@ def _teach_signs(
         steps: int,
         reporter: Reporter | None,
     ) -> None:
-        known = signs_training.lessons(_as_samples(views))
+        known = signs_lessons.lessons(_as_samples(views))
         rows = torch.arange(len(known))
         split = max(1, len(known) - round(_HELD_OUT * len(known)))
         learnt, held_out = known.take(rows[:split]), known.take(rows[split:])
@@ -265,13 +265,13 @@ _KINDS: Mapping[str, _Kind] = {
     signs.JUDGE_READER: _Kind(
         signs_net.SignGaze,
         signs.load_network,
-        _teach_signs(signs_training.gaze_loss, signs_training.JUDGE_SETTINGS),
+        _teach_signs(signs_lessons.gaze_loss, signs_training.JUDGE_SETTINGS),
         signs.read_with,
     ),
     signs.LOSS_READER: _Kind(
         signs_net.SignField,
         signs.load_network,
-        _teach_signs(signs_training.field_loss, signs_training.LOSS_SETTINGS),
+        _teach_signs(signs_lessons.field_loss, signs_training.LOSS_SETTINGS),
         signs.read_with,
     ),
     **{

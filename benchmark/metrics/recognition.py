@@ -104,15 +104,11 @@ class Reads(Scorer):
         device: where torch runs.
         judge: another reader of ``list judges``: its metrics carry its name, as in
             ``accuracy:cifar10-resnet20``.
-        reader: asked in the judge's place: a copy of it that was retrained.
     """
 
-    def __init__(
-        self, *, device: str = "cpu", judge: str = RECORD, reader: Reader | None = None
-    ) -> None:
+    def __init__(self, *, device: str = "cpu", judge: str = RECORD) -> None:
         super().__init__(device=device)
-        if reader is not None:
-            self._reader = reader
+        self._own: Reader | None = None
         self.judge, self._suffix = judge, "" if judge == RECORD else f":{judge}"
         if self._suffix:
             licence = JUDGES.get(judge).licence

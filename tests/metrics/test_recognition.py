@@ -106,6 +106,23 @@ def test_brightness_alone_does_not_pass_for_a_gain(reader: str, evalset: EvalSet
     np.testing.assert_array_equal(found, [0, 0, 0, np.nan])
 
 
+def test_a_reader_of_ones_own_reads_all_but_the_references(reader: str, evalset: EvalSet) -> None:
+    class Contrary(BrightReader):
+        def read(self, images: Tensor) -> Reading:
+            return super().read(1 - images)
+
+    scorer = Recognition()
+    scorer.look_through(Contrary())
+    state = scorer.prepare(evalset)
+    found = scorer.score(tensor(grey([180, 220, 90, 220])), np.array([2, 0, 1, 3]), evalset, state)
+    np.testing.assert_array_equal(found["accuracy"], [1, 0, 1, np.nan])
+    np.testing.assert_array_equal(found["accuracy_input"], [0, 1, 0, np.nan])
+    np.testing.assert_array_equal(found["accuracy_reference"], [1, 1, 1, np.nan])
+    beyond = BeyondBrightness()
+    beyond.look_through(Contrary())
+    assert beyond.score(tensor(evalset.references), np.arange(4), evalset, {})
+
+
 def test_another_reader_is_named_after_a_colon(reader: str) -> None:
     plan = plan_scorers(["accuracy", "accuracy:bright", "accuracy_beyond_brightness:bright"])
     assert list(plan.scorers) == [
