@@ -17,7 +17,7 @@ from benchmark.errors import DataError
 from benchmark.files import write_json
 
 #: Seconds to wait for the Hub's first answer.
-TIMEOUT = 10.0
+TIMEOUT = 5.0
 _RECORD = ".equilux.json"
 
 

@@ -100,6 +100,8 @@ def resolve(
         else:
             raise unknown_name("system", name, tuple(sorted(known)))
     real = _real_data(task, data, mapping)
+    if real is not None and real.mapping.image is None:
+        runs = _without_reference(runs, asked=systems)
     task = _with_protocol(_with_judges(task, real), protocol)
     spec = task.spec
     axes, headline = _axes(task, real)
@@ -114,6 +116,22 @@ def resolve(
         headline_axis=headline,
         real=real,
     )
+
+
+def _without_reference(runs: list[SystemRun], *, asked: tuple[str, ...]) -> list[SystemRun]:
+    """Leave out systems that are handed the clean picture, which such data do not hold."""
+    blind = [r for r in runs if r.arm or not _needs_reference(r.enhancer)]
+    refused = {run.system for run in runs} & set(asked) - {run.system for run in blind}
+    if refused:
+        raise EquiluxError(
+            f"{', '.join(sorted(refused))} would be handed clean pictures, and there are none",
+            mend="leave the system out, or name the column image: in the mapping",
+        )
+    return blind
+
+
+def _needs_reference(enhancer: str) -> bool:
+    return bool(getattr(ENHANCERS.get(enhancer), "needs_reference", False))
 
 
 def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:

@@ -260,8 +260,9 @@ class MappingSpec(Spec):
             if axis.source == "predicted"
         ]
         labels = [f"{axis.name}: {axis.caution}" for axis in self.axes if axis.caution]
+        blind = ["there are no clean pictures: nothing is compared with a reference or an oracle"]
         overlap = [f"may have been seen in training: {hint}" for hint in self.training_overlap]
-        return [*self.notes, *labels, *guesses, *overlap]
+        return [*self.notes, *labels, *guesses, *overlap, *(blind if self.image is None else [])]
 
 
 def _check_template(template: str) -> None:
