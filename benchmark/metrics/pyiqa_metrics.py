@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal, NoReturn
 from unittest import mock
 
@@ -30,7 +31,7 @@ from benchmark.data.evalset import EvalSet
 from benchmark.metrics.base import Column, MetricSpec, Scorer, State, Unavailable
 from benchmark.metrics.fidelity import column, to_batch
 from benchmark.registry import unknown_name
-from benchmark.weights import locate
+from benchmark.weights import Located, locate
 
 PREFIX = "pyiqa:"
 LICENCE = "LicenseRef-pyiqa-noncommercial"
@@ -39,8 +40,8 @@ LICENCE = "LicenseRef-pyiqa-noncommercial"
 _BATCHED = frozenset({"psnr", "psnry", "ssim", "ssimc", "ms_ssim", "gmsd", "fsim", "vsi", "nlpd"})
 # metrics of sets, not of images
 _SET_LEVEL = ("fid", "inception_score", "msswd")
-# names in our weights catalogue for files that pyiqa would fetch
-_CATALOGUED = {"niqe": "niqe"}
+# names in our weights catalogue for files that pyiqa would fetch, or for the same numbers elsewhere
+_CATALOGUED = {"niqe": ("niqe", "niqe-basicsr")}
 
 
 class PyiqaMetric(Scorer):
@@ -92,7 +93,7 @@ class PyiqaMetric(Scorer):
         except _NeedsNetworkError:
             catalogued = _CATALOGUED.get(self.name)
             mend = (
-                f"python -m benchmark weights fetch {catalogued}"
+                f"python -m benchmark weights fetch {catalogued[0]}"
                 if catalogued
                 else f"python -c \"import pyiqa; pyiqa.create_metric('{self.name}')\""
             )
@@ -109,6 +110,7 @@ class PyiqaMetric(Scorer):
         return {
             "pyiqa": version("pyiqa"),
             "metric": f"{self.spec.name}={self.spec.version}",
+            **({"parameters": self._parameters.sha256} if self._parameters else {}),
             **{name: repr(value) for name, value in sorted(self.options.items())},
         }
 
@@ -144,12 +146,15 @@ class PyiqaMetric(Scorer):
         return column(torch.as_tensor(answer).reshape(-1)[: len(outputs)])
 
     @cached_property
+    def _parameters(self) -> Located | None:
+        found = map(locate, _CATALOGUED.get(self.name, ()))
+        return next(filter(None, found), None)
+
+    @cached_property
     def _model(self) -> Any:
         options: dict[str, Any] = dict(self.options)
-        if self.name in _CATALOGUED:
-            found = locate(_CATALOGUED[self.name])
-            if found is not None:
-                options["pretrained_model_path"] = str(found.path)
+        if self._parameters is not None:
+            options["pretrained_model_path"] = _niqe_model(self._parameters.path)
         import pyiqa
 
         with _offline(), warnings.catch_warnings():
@@ -243,6 +248,24 @@ def _config(name: str) -> dict[str, Any]:
     if name not in pyiqa_names():
         raise unknown_name("metric", PREFIX + name, tuple(PREFIX + n for n in pyiqa_names()))
     return dict(DEFAULT_CONFIGS[name])
+
+
+def _niqe_model(path: Path) -> str | io.BytesIO:
+    """What pyiqa reads NIQE's parameters from: the MATLAB file of the authors, or an archive.
+
+    BasicSR keeps the mean and covariance of the pristine model as a NumPy archive; it is put into
+    the authors' form in memory.
+    """
+    if path.suffix != ".npz":
+        return str(path)
+    from scipy.io import savemat
+
+    with np.load(path, allow_pickle=False) as archive:
+        mean, covariance = archive["mu_pris_param"], archive["cov_pris_param"]
+    file = io.BytesIO()
+    savemat(file, {"mu_prisparam": mean, "cov_prisparam": covariance})
+    file.seek(0)
+    return file
 
 
 def _range(text: str) -> tuple[float, float]:

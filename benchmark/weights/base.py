@@ -51,6 +51,7 @@ _DLIB = "https://dlib.net/files/"
 _TORCH = "https://download.pytorch.org/models/"
 _DEEPFACE = "https://github.com/serengil/deepface_models/releases/download/v1.0/"
 _CIFAR = "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/pretrained_models/"
+_BASICSR = "https://raw.githubusercontent.com/XPixelGroup/BasicSR/8d56e3a045f9fb3e1d8872f92ee4a4f07f886b0a/"
 _PYIQA = "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/"
 
 _add(
@@ -167,6 +168,19 @@ _add(
         licence="LicenseRef-pyiqa-noncommercial",
         used_for="pyiqa:niqe",
         url=_PYIQA + "niqe_modelparameters.mat",
+    )
+)
+
+_add(
+    WeightFile(
+        name="niqe-basicsr",
+        file="niqe_pris_params.npz",
+        sha256=("2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",),
+        size=11_850,
+        licence="Apache-2.0",
+        used_for="pyiqa:niqe, if the file of that name is not at hand",
+        url=_BASICSR + "basicsr/metrics/niqe_pris_params.npz",
+        note="the same pristine model as a NumPy archive, from XPixelGroup/BasicSR",
     )
 )
 
