@@ -9,9 +9,10 @@ happens inside a cluster, and adds up the whole distribution of the total (a pro
 the Fourier domain), so no p-value is drawn or approximated at any size. Where each cluster is one
 picture it *is* McNemar's exact test (McNemar 1947; Fagerland, Lydersen & Laake 2013). "No change on
 average" without symmetry is enough for many clusters, as the flipped total has the right variance.
-Simulated with scenes whose pictures share their fate, at 8 to 150 scenes the test rejects 2.7 to
-4.7 % at a nominal 5 (a test over pictures up to 24 %). It is no protection where one scene in ten
-loses everything and the others gain a little: 8 % at 40 scenes, 17 % at 12.
+Simulated (2,000 times) with scenes whose pictures share their fate, at 8 to 150 scenes it
+rejects 2.5 to 5.0 % at a nominal 5, where a test over pictures rejects 6 to 22 %. It is no
+protection where one scene in ten loses everything and the others gain a little: 6.5 % at 40
+scenes, 19 % at 12.
 
 Intervals of the difference are Bonett and Price's (2012) adjusted Wald intervals, which Fagerland,
 Lydersen & Laake (2014) recommend for pairs, with the number of independent pairs that the clustered
