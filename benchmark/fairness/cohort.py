@@ -8,7 +8,7 @@ the seeds of an arm are repetitions of one system, not more people.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,13 @@ class Cohort:
         """Whether no cluster has two samples, so that textbook tests of counts hold."""
         taken = self.cluster[self.group >= 0]
         return len(np.unique(taken)) == len(taken)
+
+    def restricted(self, rows: NDArray[np.bool_]) -> Cohort:
+        """The same samples, of which only ``rows`` (sorted order) belong to their groups."""
+        if rows.all():
+            return self
+        group = np.where(rows, self.group, -1)
+        return replace(self, group=group, parts=partition(group, self.cluster, self.names))
 
     def take(self, array: NDArray[np.floating], what: str) -> Floats:
         """An array of the caller in sorted order and double precision.

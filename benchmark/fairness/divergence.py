@@ -87,7 +87,7 @@ def _equal_hits(votes: Votes, found: Rates, policy: Policy, seed: int) -> Iterat
     hit = votes.own_level(found.mean)[compared, :v]
     again = votes.own_level(found.resampled)[:, compared, :v]
     own = np.maximum(votes.own, 0)[everyone.parts.cell_group]
-    cells = found.cells.reshape(len(found.cells), v + 1, -1)[:, :v]
+    cells = found.by_cell[:, :v]
     cells = np.take_along_axis(cells, own[:, None, None], axis=2)[:, :, 0]
     statistic, p_value = homogeneity(
         everyone.parts, cells, compared, seed=seed, draws=policy.permutations
@@ -167,7 +167,7 @@ def _beyond_expected(votes: Votes, found: Rates, number: int, q: Floats) -> Floa
     weight = (votes.cohort.sizes / votes.cohort.sizes.sum() / votes.cohort.clusters)[
         parts.cell_group
     ]
-    f = found.cells.reshape(len(found.cells), -1, len(q))[:, number]
+    f = found.by_cell[:, number]
     own = np.eye(len(q))[votes.own[parts.cell_group]]
     exist = f.sum(axis=1)
     r = float((weight * exist).sum())

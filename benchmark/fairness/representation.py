@@ -60,7 +60,8 @@ def representation(
         samples: one row per sample: ``sample``, ``cluster`` and ``axis``.
         judged: probabilities ``[N, K]`` of the judge for the outputs of every (system, arm, seed);
             NaN for a failed output. The most probable level is what the judge names.
-        originals: ``[N, K]`` the same for the clean originals.
+        originals: ``[N, K]`` the same for the clean originals. Where it is NaN the judge cannot
+            judge the scene, and the sample is left out (``n`` counts those that remain).
         axis: column that groups the samples.
         levels: its levels, in the order of display.
         judge_levels: ``[K]`` levels that the judge tells apart; a group is *hit* where the judge
@@ -92,8 +93,10 @@ def representation(
         )
     everyone = cohort(samples, axis, levels)
     votes = vote(everyone, judged, originals, tuple(judge_levels))
-    found = Rates.of(votes, Bootstrap(everyone.parts, seed, policy.bootstrap))
+    found = Rates.of(votes, Bootstrap(votes.cohort.parts, seed, policy.bootstrap))
     hits = _hit_table(votes, found, policy).assign(judge=judge, axis=axis)
+    unseen = hits["group"].map(dict(zip(levels, everyone.sizes, strict=True))) > hits["n"]
+    hits.loc[unseen & (hits["n"] == 0), "reason"] = "no original could be judged"
     return hits[list(REPRESENTATION_COLUMNS)], divergence_table(
         votes, found, judge, policy, seed=seed
     )

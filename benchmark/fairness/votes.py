@@ -75,7 +75,11 @@ def vote(
     originals: NDArray[np.floating],
     levels: tuple[str, ...],
 ) -> Votes:
-    """The most probable level of every output; see :func:`.representation.representation`."""
+    """The most probable level of every output; see :func:`.representation.representation`.
+
+    A sample whose clean original cannot be judged belongs to no group: that is the judge's failure
+    and says nothing about a system.
+    """
 
     def named(probabilities: NDArray[np.floating], what: str) -> Floats:
         p = everyone.take(probabilities, what)
@@ -91,6 +95,8 @@ def vote(
         for (system, arm), arrays in runs.items()
     ]
     empty = np.zeros((len(everyone.order), 0, len(levels)))
+    original = named(originals, "judged originals")
+    everyone = everyone.restricted(original.sum(axis=1) > 0)
     own = [levels.index(name) if name in levels else -1 for name in everyone.names]
     return Votes(
         cohort=everyone,
@@ -99,7 +105,7 @@ def vote(
         variants=tuple(runs),
         repeated=np.array([len(arrays) > 1 for arrays in runs.values()], dtype=bool),
         share=np.stack(share, axis=1) if share else empty,
-        original=named(originals, "judged originals"),
+        original=original,
     )
 
 
@@ -127,6 +133,11 @@ class Rates:
         found = moments(boot.parts, cells)
         shape = (boot.parts.n_groups, named.shape[1], named.shape[2])
         return cls(cells, found, boot.run(cells, found), shape)
+
+    @property
+    def by_cell(self) -> Floats:
+        """``[M, V + 1, K]`` the rates in every cell."""
+        return self.cells.reshape(len(self.cells), *self.shape[1:])
 
     @property
     def mean(self) -> Floats:

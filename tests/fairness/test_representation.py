@@ -218,6 +218,24 @@ def test_nothing_judged() -> None:
     assert one(divergences, kind="flip")["reason"] == "nothing could be judged"
 
 
+def test_originals_that_cannot_be_judged_are_no_misses() -> None:
+    sizes = (40, 40, 40)
+    truth = np.repeat([0, 1, 2], sizes)
+    originals = truth.copy()
+    originals[:10] = -1
+    rates, _ = table(people(sizes), {"s": originals}, originals)
+    assert rates["n"].tolist() == [30, 40, 40]
+    assert rates["hit"].tolist() == [1, 1, 1]
+    assert rates["ceiling"].tolist() == [1, 1, 1]
+    originals[:40] = -1
+    rates, _ = table(people(sizes), {"s": truth}, originals)
+    assert one(rates, group="light")["reason"] == "no original could be judged"
+    rates, divergences = table(people(sizes), {"s": truth}, np.full(120, -1))
+    assert rates["hit"].isna().all()
+    assert (rates["reason"] == "no original could be judged").all()
+    assert divergences["chi2"].isna().all()
+
+
 def test_one_empty_and_tiny_groups() -> None:
     rates, divergences = table(people((30,), ("light",)), {"s": np.zeros(30, int)})
     assert one(rates, group="dark")["reason"] == "empty"
