@@ -97,7 +97,8 @@ def decode(picture: Path | bytes, *, at_least: int | None = None) -> Decoded:
             size = _upright_size(opened)
             if at_least is not None:
                 opened.draft(None, (at_least, at_least))
-            return Decoded(_to_rgb(ImageOps.exif_transpose(opened)), size)
+            ImageOps.exif_transpose(opened, in_place=True)
+            return Decoded(_to_rgb(opened), size)
     except _BROKEN as error:
         raise UndecodableError(_reason(error)) from error
 
@@ -112,8 +113,8 @@ def decode_mask(picture: Path | bytes, *, threshold: float) -> Image.Image:
     """
     try:
         with _opened(picture) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            values = np.asarray(_grey(upright), np.float64)
+            ImageOps.exif_transpose(opened, in_place=True)
+            values = np.asarray(_grey(opened), np.float32)
     except _BROKEN as error:
         raise UndecodableError(_reason(error)) from error
     top = 1.0 if values.max(initial=0) <= 1 else 65535.0 if values.max() > 255 else 255.0
@@ -157,6 +158,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         layered = image.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         return Image.alpha_composite(white, layered).convert("RGB")
+    if image.mode == "RGB":
+        image.load()
+        return image  # a copy of a large picture would be large
     return image.convert("RGB")
 
 
@@ -218,7 +222,8 @@ class Boxed:
             min(right * across, image.width),  # a product may round to just beyond the edge
             min(bottom * down, image.height),
         )
-        resized = image.resize(self.content, filter_, box=within)
+        # a reduction by more than three begins with averages over blocks, which is much faster
+        resized = image.resize(self.content, filter_, box=within, reducing_gap=3.0)
         if self.content == self.canvas:
             return np.asarray(resized)
         canvas = Image.new(image.mode, self.canvas)
