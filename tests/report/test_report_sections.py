@@ -183,6 +183,24 @@ def test_hits_stand_beside_their_ceiling(parts: dict[str, Section]) -> None:
     assert broken[-1].note == "no hit at all"
 
 
+def test_uneven_hits_are_counted_and_the_least_shown_named(parts: dict[str, Section]) -> None:
+    assert parts["representation"].findings == (
+        "tone level still shown, judge face-attributes: groups are hit unevenly after 4 of 5 "
+        "enhancers (RDP, p below 0.05, uncorrected); least shown: dark after curve cals, "
+        "63 % corrected.",
+    )
+
+
+def test_where_nothing_could_be_measured_nothing_agrees(full_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(full_folder, tmp_path / "run"))
+    path = folder / "parity.parquet"
+    numbers = {"gap": float("nan"), "v_dc": float("nan"), "disagreement": False}
+    pd.read_parquet(path).assign(**numbers).to_parquet(path)
+    section = next(s for s in sections(load_run(folder)) if s.slug == "distribution")
+    assert section.brief == section.tables == ()
+    assert section.findings[0].endswith("groups were not compared (fewer than 100 images).")
+
+
 def test_networks_that_disagree_are_flagged(parts: dict[str, Section]) -> None:
     section = parts["distribution"]
     table = _table(section, "parity")

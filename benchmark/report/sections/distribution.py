@@ -39,6 +39,7 @@ def distribution(view: RunView) -> Section | None:
         return None
     rows = by_system(view, rows_of(view.distribution))
     parity = by_system(view, rows_of(view.parity))
+    measured = any(known(row["gap"]) for row in parity)
     axes = list(dict.fromkeys(row["axis"] for row in rows))
     parted = {axis: [row for row in rows if row["axis"] == axis] for axis in axes}
     return Section(
@@ -46,15 +47,15 @@ def distribution(view: RunView) -> Section | None:
         short="Distribution",
         title="How near each group's outputs are to its clean images",
         lead=_LEAD,
-        findings=tuple(_disagreement(view, parity)),
-        tables=(_parity(view, parity),) if parity else (),
+        findings=tuple(_findings(rows, parity)),
+        tables=(_parity(view, parity),) if measured else (),
         details=tuple(_distances(view, axis, part) for axis, part in parted.items()),
         plots=tuple(
             _plot(view, axis, part)
             for axis, part in parted.items()
             if any(known(row["kid"]) for row in part)
         ),
-        brief=(_brief(view, parity),) if parity else (),
+        brief=(_brief(view, parity),) if measured else (),
     )
 
 
@@ -141,16 +142,19 @@ def _verdict(row: Row) -> TD:
     return text("○ they agree", note=reason, tone="verdict")
 
 
-def _disagreement(view: RunView, rows: list[Row]) -> Iterable[str]:
-    systems = {(r["system"], r["arm"]) for r in rows if known(r["gap"])}
+def _findings(rows: list[Row], parity: list[Row]) -> Iterable[str]:
+    """Whether the networks agree, or why nothing could be measured."""
+    systems = {(r["system"], r["arm"]) for r in parity if known(r["gap"])}
+    what = "Distance of the outputs from the clean images"
     if not systems:
+        why = "; ".join(dict.fromkeys(str(row["reason"]) for row in rows if row["reason"]))
+        yield f"{what}: groups were not compared{f' ({why})' if why else ''}."
         return
-    torn = {(r["system"], r["arm"]) for r in rows if bool(r["disagreement"])}
-    nets = list(dict.fromkeys(str(r["features"]) for r in rows))
+    torn = {(r["system"], r["arm"]) for r in parity if bool(r["disagreement"])}
+    nets = list(dict.fromkeys(str(r["features"]) for r in parity))
     yield (
-        f"Distance of the outputs from the clean images: for {len(torn)} of {len(systems)} systems "
-        f"the networks ({', '.join(nets)}) name different groups as the worst"
-        + ("; no claim about groups there." if torn else ".")
+        f"{what}: for {len(torn)} of {len(systems)} systems the networks ({', '.join(nets)}) name "
+        "different groups as the worst" + ("; no claim about groups there." if torn else ".")
     )
 
 
@@ -166,9 +170,9 @@ def _brief(view: RunView, rows: list[Row]) -> Table:
         for row in mine:
             gap = _KID.number(as_float(row["gap"])) if row else "-"
             cells.append(TD(f"{gap} {humanise(str(row['worst_group'])) if row else ''}".strip()))
-        cells.append(
-            TD("disagree" if any(r and bool(r["disagreement"]) for r in mine) else "agree")
-        )
+        torn = any(row and bool(row["disagreement"]) for row in mine)
+        both = all(row and known(row["gap"]) for row in mine)
+        cells.append(TD("disagree" if torn else "agree" if both else "-"))
         body.append(cells)
     return Table(
         slug="brief-parity",

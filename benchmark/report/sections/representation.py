@@ -23,7 +23,7 @@ from benchmark.report.sections.base import (
 from benchmark.report.sections.drawings import Dot, Panel, group_panels
 from benchmark.report.table import TD, TH, Table, number, text
 from benchmark.report.tables import BLANK, system_cell
-from benchmark.report.wording import Scale, humanise, p_value
+from benchmark.report.wording import Scale, humanise, p_value, shorten
 
 _DIVERGENCE = Scale(1.0, 4, "", "")
 _RATIO = Scale(1.0, 2, "", "")
@@ -57,11 +57,39 @@ def representation(view: RunView) -> Section | None:
         short="Representation",
         title="Which group an output shows",
         lead=_LEAD,
+        findings=tuple(_finding(view, judge, axis, part) for (judge, axis), part in parts.items()),
         tables=tuple(_overview(view, judge, axis, part) for (judge, axis), part in parts.items()),
         details=(*hits, *measures),
         plots=tuple(_plot(view, judge, axis, part) for (judge, axis), part in parts.items()),
         brief=tuple(_brief(view, judge, axis, part) for (judge, axis), part in parts.items()),
     )
+
+
+def _finding(view: RunView, judge: str, axis: str, rows: list[Row]) -> str:
+    """After how many enhancers hits are uneven, and whom an output shows least."""
+    kinds = {key: record.kind for key, record in view.by_key.items()}
+    table = view.divergences
+    mine = table[(table["judge"] == judge) & (table["axis"] == axis) & (table["kind"] == "rdp")]
+    tests = [r for r in rows_of(mine) if kinds[r["system"], r["arm"]] != "reference"]
+    alpha = float(view.manifest.statistics.get("alpha", 0.05))
+    uneven = [r for r in tests if as_float(r["p_value"]) < alpha]
+    said = (
+        f"{humanise(axis)} still shown, judge {judge}: groups are hit unevenly after {len(uneven)} "
+        f"of {len(tests)} enhancers (RDP, p below {alpha:g}, uncorrected)"
+    )
+    measured = [
+        row
+        for row in rows
+        if kinds[row["system"], row["arm"]] != "reference" and known(row["corrected"])
+    ]
+    if measured:
+        least = min(measured, key=lambda row: as_float(row["corrected"]))
+        name = shorten(view.by_key[least["system"], least["arm"]].name, 24)
+        said += (
+            f"; least shown: {humanise(least['group'])} after {name}, "
+            f"{COARSE.number(as_float(least['corrected']))} % corrected"
+        )
+    return said + "."
 
 
 def _overview(view: RunView, judge: str, axis: str, rows: list[Row]) -> Table:
