@@ -2,7 +2,8 @@
 
 A kernel distance says how far a network's features moved, so which network it was belongs to the
 number. These two come from elsewhere: neither was trained here, and no host is trained through the
-first.
+first. Directions count and lengths do not: features are brought to one length, so that the kernel
+has the same scale for every network.
 """
 
 from __future__ import annotations
@@ -30,11 +31,7 @@ _SMALLEST = 32
 
 
 class DlibFeatures(Observer):
-    """dlib's face descriptor at the landmarks of the reference, ``[B, 128]``.
-
-    Descriptors are brought to length sqrt(128), because the kernel ``(x.y / d + 1)^3`` wants
-    products of order d.
-    """
+    """dlib's face descriptor at the landmarks of the reference, ``[B, 128]``."""
 
     @cached_property
     def _recogniser(self) -> FaceRecogniser:
@@ -51,9 +48,7 @@ class DlibFeatures(Observer):
         """See :class:`Observer`; NaN where the reference has no landmarks."""
         if evalset.landmarks is None or not np.isfinite(evalset.landmarks[index]).all((1, 2)).any():
             return np.full((len(images), DIMENSIONS), np.nan, np.float32)
-        found = self._recogniser.embed(images, evalset.landmarks[index])
-        scaled: NDArray[np.float32] = found * np.float32(np.sqrt(DIMENSIONS))
-        return scaled
+        return _scaled(self._recogniser.embed(images, evalset.landmarks[index]))
 
 
 class SqueezeFeatures(Observer):
@@ -99,7 +94,13 @@ class SqueezeFeatures(Observer):
             scale = _SMALLEST / min(images.shape[-2:])
             images = functional.interpolate(images, scale_factor=scale, mode="bilinear")
         mean, spread = (images.new_tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _SPREAD))
-        features: NDArray[np.float32] = (
-            self._trunk((images - mean) / spread).mean((2, 3)).cpu().numpy()
-        )
-        return features
+        pooled = self._trunk((images - mean) / spread).mean((2, 3))
+        return _scaled(pooled.cpu().numpy())
+
+
+def _scaled(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows brought to length sqrt(d): the kernel ``(x.y / d + 1)^3`` wants products of order d."""
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    unit = features / np.maximum(length, 1e-12)
+    result: NDArray[np.float32] = unit * np.float32(np.sqrt(features.shape[1]))
+    return result
