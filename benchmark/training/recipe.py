@@ -47,7 +47,10 @@ class Recipe:
     rise: float = 0.1
     clip: float = 0.1
     ema: float = 0.0
-    terms: tuple[str, ...] = ("charbonnier", "structure", "nlpd", "identity", "chroma")
+    terms: tuple[str, ...] = (
+        *("charbonnier", "structure", "nlpd"),
+        *("identity", "chroma", "recognition"),
+    )
     scale: Scale = "calib_param"
     scale_samples: int = 128
     context_balance: Balance = "none"

@@ -251,7 +251,8 @@ def test_calibration_is_one_for_all_arms_and_has_unit_fidelity(
     ]
     assert found[0] == found[1]
     assert found[0].divisors[0] == 1
-    assert found[0].divisors[FAMILIES.index("rec")] == 1
+    assert all(np.isfinite(found[0].divisors))
+    assert min(found[0].divisors) > 0
     assert found[0].samples == 12
     assert Calibration.from_dict(json.loads(json.dumps(found[0].as_dict()))) == found[0]
 
@@ -266,7 +267,7 @@ def test_calibration_is_the_ratio_that_it_says(
     setup = assemble(unit, data, instruments, device="cpu")
     losses = setup.losses(setup.first_samples(12)).mean(0)
     sizes = []
-    for column in range(5):
+    for column in range(len(FAMILIES)):
         if scale == "calib_mag":
             sizes.append(losses[column].item())
             continue
@@ -275,7 +276,7 @@ def test_calibration_is_the_ratio_that_it_says(
         flat = torch.cat([p.grad.flatten() for p in setup.network.parameters()])
         sizes.append(flat.norm().item())
     expected = np.array(sizes) / sizes[0]
-    np.testing.assert_allclose(found.divisors[:5], expected, rtol=1e-4)
+    np.testing.assert_allclose(found.divisors, expected, rtol=1e-4)
 
 
 def test_no_calibration_divides_by_one(
