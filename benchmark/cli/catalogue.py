@@ -26,10 +26,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class _Catalogue:
-    """Names with a summary each, and the details of one name."""
+    """Names with a summary each, and the details of one name.
+
+    ``mends``, where things can be absent, maps the names of those that are to the command that
+    brings them.
+    """
 
     summaries: Callable[[], Mapping[str, str]]
     details: Callable[[str], Mapping[str, Any]]
+    mends: Callable[[], Mapping[str, str]] | None = None
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
@@ -37,9 +42,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 def list_(kind: Annotated[Kind, typer.Argument()], as_json: AsJson = False) -> None:
     """List everything of one kind by name."""
-    summaries = _CATALOGUES[kind].summaries()
+    catalogue = _CATALOGUES[kind]
+    summaries = catalogue.summaries()
+    mends = catalogue.mends() if catalogue.mends else None
     if as_json:
-        print_json([{"name": n, "summary": s} for n, s in summaries.items()])
+        rows: list[dict[str, Any]] = [{"name": n, "summary": s} for n, s in summaries.items()]
+        if mends is not None:
+            rows = [row | {"mend": mends.get(row["name"])} for row in rows]
+        print_json(rows)
+    elif mends:
+        cells = [[n, s, mends.get(n, "-")] for n, s in summaries.items()]
+        print_table(["name", "summary", "first"], cells)
     elif summaries:
         print_table(["name", "summary"], [[n, s] for n, s in summaries.items()])
     else:
@@ -114,7 +127,9 @@ def _registries(kind: Kind) -> list[Any]:
             return [JUDGES]
 
 
-def _from_registries(kind: Kind) -> _Catalogue:
+def _from_registries(
+    kind: Kind, mends: Callable[[], Mapping[str, str]] | None = None
+) -> _Catalogue:
     def summaries() -> Mapping[str, str]:
         return {entry.name: entry.summary for reg in _registries(kind) for entry in reg}
 
@@ -137,7 +152,22 @@ def _from_registries(kind: Kind) -> _Catalogue:
                 }
         raise unknown_name(kind.value, name, tuple(summaries()))
 
-    return _Catalogue(summaries, details)
+    return _Catalogue(summaries, details, mends)
+
+
+def _absent_enhancers() -> Mapping[str, str]:
+    """Enhancers that lack weights, with the commands that bring them."""
+    from benchmark.enhancers import ENHANCERS
+    from benchmark.weights import WeightStore
+    from benchmark.weights.store import mending_command
+
+    store, found = WeightStore(), {}
+    for entry in ENHANCERS:
+        states = [store.status(name) for name in entry.meta.get("weights", ())]
+        lacking = [s.weight for s in states if s.path is None or s.state == "wrong"]
+        if lacking:
+            found[entry.name] = " && ".join(map(mending_command, lacking))
+    return found
 
 
 def _metrics() -> Mapping[str, str]:
@@ -161,7 +191,7 @@ _CATALOGUES: Mapping[Kind, _Catalogue] = {
     Kind.TASKS: _Catalogue(_tasks, _task),
     Kind.SUBMISSIONS: _Catalogue(_submissions, _submission),
     Kind.METRICS: _Catalogue(_metrics, _metric),
-    Kind.ENHANCERS: _from_registries(Kind.ENHANCERS),
+    Kind.ENHANCERS: _from_registries(Kind.ENHANCERS, _absent_enhancers),
     Kind.LOSSES: _from_registries(Kind.LOSSES),
     Kind.SCHEDULES: _from_registries(Kind.SCHEDULES),
     Kind.JUDGES: _from_registries(Kind.JUDGES),

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.enhancers.contamination import trained_on
+from benchmark.enhancers.contamination import SEEN, trained_on
 from benchmark.weights.enhancers import NONE_STATED
 
 if TYPE_CHECKING:  # knowing about systems must not build networks
@@ -72,6 +72,7 @@ class Published:
             "parameters": self.parameters,
             "weights": self.weights,
             "trained_on": trained_on(self.name),
+            "seen": "; ".join(f"{s.dataset}: {s.sentence()}" for s in SEEN[self.name]),
         }
 
 
@@ -125,7 +126,7 @@ PUBLISHED: tuple[Published, ...] = (
     *(
         Published(
             name=f"sci-{level}",
-            summary=f"self-calibrated illumination, the authors' model for {what} scenes",
+            summary=f"self-calibrated illumination, the authors' model {level!r}",
             citation=_SCI,
             source="vis-opt-group/SCI",
             licence="MIT",
@@ -133,7 +134,7 @@ PUBLISHED: tuple[Published, ...] = (
             weights=(f"sci-{level}",),
             network="sci:Sci",
         )
-        for level, what in (("easy", "easy"), ("medium", "darker"), ("difficult", "the darkest"))
+        for level in ("easy", "medium", "difficult")
     ),
     *(
         Published(
