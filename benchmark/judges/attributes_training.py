@@ -44,7 +44,7 @@ class AttributeSettings:
     """
 
     seed: int = 0
-    steps: int = 900
+    steps: int = 250
     batch: int = 64
     rate: float = 3e-3
     decay: float = 5e-4
