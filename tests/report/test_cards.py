@@ -141,6 +141,13 @@ def test_the_judges_own_error_is_the_oracle_row(folder: Path, faces_run: Path) -
     assert "| `psnr` | dB |" not in judged, "a formula has no judge"
 
 
+def test_ceilings_of_attribute_judges_and_readers_are_in_the_card(folder: Path) -> None:
+    text = (folder / "card.md").read_text(encoding="utf-8")
+    assert "| `face-attributes` | sees the group | tone level | dark | 95.0 | 100 |" in text
+    assert text.count("| `sign-judge` | reads rightly | illumination | dim | 97.0 | 120 |") == 1
+    assert "| `sign-reader` | reads rightly | – | everyone | 97.0 | 240 |" in text
+
+
 def test_a_failed_self_test_is_in_the_card(folder: Path) -> None:
     text = (folder / "card.md").read_text(encoding="utf-8")
     assert "| `ssim` | a blurred image scores better than the same image deformed as well " in text

@@ -13,7 +13,15 @@ from benchmark import __version__
 from benchmark.errors import DataError, SpecError
 from benchmark.metrics.base import MetricSpec
 from benchmark.report.cards import power
-from benchmark.report.cards.judging import CleanRow, JudgeUse, clean_rows, declaration, judges
+from benchmark.report.cards.judging import (
+    Ceiling,
+    CleanRow,
+    JudgeUse,
+    ceilings,
+    clean_rows,
+    declaration,
+    judges,
+)
 from benchmark.report.cards.rows import GroupCount, count_groups, of_probe, of_run
 from benchmark.report.model import RunView, load_run
 from benchmark.report.records import Digest, digest
@@ -44,6 +52,7 @@ class Facts:
         primary: names of those that carry claims.
         judges: who judges.
         clean: what the judges say of the clean references.
+        ceilings: how often judges of attributes and readers are right on clean pictures.
         detectable: what could be found at which size.
         evidence: what the probe's self-test printed, or None.
         command: the exact command that writes this card.
@@ -61,6 +70,7 @@ class Facts:
     primary: tuple[str, ...]
     judges: tuple[JudgeUse, ...]
     clean: tuple[CleanRow, ...]
+    ceilings: tuple[Ceiling, ...]
     detectable: tuple[power.Detectable, ...]
     evidence: Digest | None
     command: str
@@ -111,6 +121,7 @@ def gather(task: TaskFolder, *, run: Path | None, data: str | None, mapping: str
         primary=tuple(spec.metrics.primary),
         judges=judges(spec, names),
         clean=clean_rows(view, watched) if view else (),
+        ceilings=ceilings(view) if view else (),
         detectable=power.table(
             watched,
             _sizes(spec, real, counts, headline),

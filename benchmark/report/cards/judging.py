@@ -45,6 +45,33 @@ def declaration(metric: str) -> MetricSpec:
     return next(spec for spec in specs if spec.name == metric)
 
 
+@dataclass(frozen=True)
+class Ceiling:
+    """How often a judge is right on the clean pictures of one group."""
+
+    judge: str
+    what: str
+    axis: str
+    group: str
+    rate: float
+    n: int
+
+
+def ceilings(view: RunView) -> tuple[Ceiling, ...]:
+    """What attribute judges and readers of a run get right before anything was enhanced."""
+    found: dict[Ceiling, None] = {}
+    for table, rate, what in (
+        (view.representation, "ceiling", "sees the group"),
+        (view.outcomes, "accuracy_reference", "reads rightly"),
+    ):
+        first = table.drop_duplicates(["judge", "axis", "group"])
+        for row in first.to_dict("records"):
+            axis, group = str(row["axis"] or ""), str(row["group"] or "")
+            judge, n = str(row["judge"]), int(row["n"])
+            found[Ceiling(judge, what, axis, group, float(row[rate]), n)] = None
+    return tuple(found)
+
+
 def judges_of(metric: str) -> tuple[str, ...]:
     """Names of the judges that a metric relies on; none for formulas without a network."""
     scorer = make_scorer(scorer_of(metric))
@@ -74,7 +101,9 @@ def judges(task: TaskSpec, metrics: Iterable[str]) -> tuple[JudgeUse, ...]:
 
 
 def _record(name: str) -> Digest | None:
-    return digest(load_record(name).card) if name in asset_names() else None
+    """The record of the weights called as the judge is, or as what it is (``fundus-segmenter``)."""
+    own = [a for a in asset_names() if a == name or a.startswith(f"{name}-")]
+    return digest(load_record(own[0]).card) if own else None
 
 
 def clean_rows(view: RunView, metrics: Iterable[str]) -> tuple[CleanRow, ...]:

@@ -50,6 +50,7 @@ def markdown(facts: Facts) -> str:
         metrics=_metrics(facts),
         judges=_judges(facts),
         clean=_clean(facts),
+        ceilings=_ceilings(facts),
         records=[(use.card.name, _digest(use.record)) for use in facts.judges if use.record],
         detectable=_detectable(facts),
         sanity=_sanity(facts),
@@ -198,6 +199,21 @@ def _clean(facts: Facts) -> list[tuple[str, str]]:
             rows.append((f"`{row.metric}`", scale.unit, *cells))
         found.append((humanise(axis), grid(("metric", "unit", "everyone", *levels), rows)))
     return found
+
+
+def _ceilings(facts: Facts) -> str:
+    rows = [
+        (
+            f"`{c.judge}`",
+            c.what,
+            humanise(c.axis) or "–",
+            humanise(c.group) or "everyone",
+            f"{100 * c.rate:.1f}" if math.isfinite(c.rate) else "–",
+            c.n,
+        )
+        for c in facts.ceilings
+    ]
+    return grid(("judge", "what", "axis", "group", "% of clean pictures", "pictures"), rows)
 
 
 def _mean(cell: Cell, scale: Scale) -> str:
