@@ -9,6 +9,9 @@ the frozen judge and carry the protocol ``retrained``; the two are never mixed i
 
 All copies start from the judge's own weights and learn from the same scenes in the same order with
 the same views of them: only the enhancement differs.
+
+On 3,000 pictures of CIFAR-10 at a tenth of the light, ResNet-20 reads 60.0 % of the dark half that
+is tested and 64.4 % after Zero-DCE; after 30 steps on the other half, 78.7 % and 78.1 %.
 """
 
 from __future__ import annotations
