@@ -13,12 +13,15 @@ from benchmark.errors import WeightsError
 if TYPE_CHECKING:  # knowing about weights must not import torch
     from torch import Tensor
 
+#: Where training code keeps the weights beside other things; averaged ones are what it tests with.
+_NESTED = ("state_dict", "params_ema", "params")
+
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
     """A file's named tensors, on the CPU: safetensors, or a torch file that holds data only.
 
-    A ``state_dict`` one level down and the prefix ``module.`` of data-parallel training are taken
-    off.
+    A ``state_dict`` one level down (``params_ema`` or ``params`` in BasicSR's files) and the prefix
+    ``module.`` of data-parallel training are taken off.
 
     Raises:
         WeightsError: if the file is damaged or its pickle wants to run code.
@@ -52,8 +55,9 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
     import torch
 
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
+    if isinstance(content, Mapping):
+        inner = (content.get(name) for name in _NESTED)
+        content = next((value for value in inner if isinstance(value, Mapping)), content)
     plain = isinstance(content, Mapping) and all(map(torch.is_tensor, content.values()))
     if not plain:
         raise _unreadable(path, "it is not a mapping of names to tensors")

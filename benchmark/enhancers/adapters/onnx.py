@@ -1,0 +1,101 @@
+"""An ONNX file as an enhancer, by onnxruntime."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark.enhancers.base import Enhancer
+from benchmark.errors import DataError, EquiluxError, WeightsError
+
+
+class OnnxEnhancer(Enhancer):
+    """One input ``[B, 3, H, W]`` float32 in [0, 1], the first output the same; runs on the CPU.
+
+    Where the file fixes the batch, images go through in batches of that size, or one by one.
+
+    Args:
+        file: the model; it holds operations and numbers, and cannot run other code.
+
+    Raises:
+        EquiluxError: if onnxruntime is not installed.
+        WeightsError: if the file cannot be read, or its input is not a batch of RGB images.
+    """
+
+    def __init__(self, file: Path) -> None:
+        runtime = _onnxruntime()
+        if not file.is_file():
+            raise WeightsError("no such file", where=str(file), mend="check the path")
+        try:
+            self._session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+        # onnxruntime's errors share no base class but Exception
+        except Exception as error:
+            first = str(error).strip().splitlines()[0]
+            raise WeightsError(
+                f"onnxruntime cannot read it: {first}", where=str(file), mend="export it again"
+            ) from error
+        self._input, self._size = _checked_input(self._session, file)
+
+    @torch.inference_mode()
+    def enhance(self, images: Tensor, references: Tensor | None = None) -> Tensor:
+        """The model's first output, on the device of ``images``.
+
+        Raises:
+            DataError: if the file fixes another image size.
+        """
+        wanted = self._size[2:]
+        for side, given in zip(wanted, images.shape[2:], strict=True):
+            if isinstance(side, int) and side != given:
+                raise DataError(
+                    f"the ONNX model takes {_text(wanted)} pixels, not {_text(images.shape[2:])}",
+                    mend="export it with dynamic height and width",
+                )
+        batch = self._size[0]
+        step = batch if isinstance(batch, int) else max(len(images), 1)
+        if len(images) % step:
+            raise DataError(
+                f"the ONNX model takes batches of {step}, which do not divide {len(images)} images",
+                mend="export it with a dynamic batch, or a batch of one",
+            )
+        pieces = [
+            self._session.run(None, {self._input: _array(piece)})[0]
+            for piece in torch.split(images, step)
+        ]
+        return torch.from_numpy(np.concatenate(pieces)).to(images)
+
+
+def _onnxruntime() -> Any:
+    try:
+        return importlib.import_module("onnxruntime")
+    except ImportError as error:
+        raise EquiluxError(
+            "ONNX files need onnxruntime, which is not installed", mend="pip install onnxruntime"
+        ) from error
+
+
+def _checked_input(session: Any, file: Path) -> tuple[str, list[int | str | None]]:
+    inputs = session.get_inputs()
+    first = inputs[0]
+    shape = list(first.shape)
+    images = len(shape) == 4 and (shape[1] == 3 or not isinstance(shape[1], int))
+    if len(inputs) != 1 or first.type != "tensor(float)" or not images:
+        found = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs)
+        raise WeightsError(
+            f"the model's input is not one batch of RGB images in float32 but {found}",
+            where=str(file),
+            mend="export it with one input [B, 3, H, W] of float32",
+        )
+    return first.name, shape
+
+
+def _array(images: Tensor) -> Any:
+    return np.ascontiguousarray(images.cpu().float().numpy())
+
+
+def _text(size: Any) -> str:
+    return " x ".join("any" if not isinstance(side, int) else str(side) for side in size)
