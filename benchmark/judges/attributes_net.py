@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchmark.assets import fill, load_asset, load_record
 from benchmark.data.evalset import EvalSet
 from benchmark.imaging.alignment import align
+from benchmark.judges.arithmetic import full_precision, to_one_length
 from benchmark.judges.base import Observer
 from benchmark.probes.faces.tones import ToneLevel
 from benchmark.probes.faces.views import EXPRESSIONS, POSES
@@ -50,7 +51,7 @@ class AttributeNet(nn.Module):
             _convolution(64, 96, stride=2),
             _convolution(96, FEATURES, stride=2),
         )
-        # features of unit spread: the kernel of KID wants x.x / d near 1
+        # every feature counts alike in a distance
         self.scale = nn.BatchNorm1d(FEATURES, affine=False)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(FEATURES, len(levels)) for name, levels in HEADS.items()}
@@ -136,7 +137,8 @@ class _Attributes(Observer):
             chosen = images[torch.from_numpy(known).to(images.device)].to(self.device)
             points = torch.as_tensor(landmarks[known], device=self.device)
             crops = align(chosen, points, CROP_SIZE, zoom=CROP_ZOOM).clamp(0, 1)
-            result[known] = self.answer(crops).float().cpu().numpy()
+            with full_precision():
+                result[known] = self.answer(crops).float().cpu().numpy()
         return result
 
 
@@ -159,3 +161,9 @@ class AttributeFeatures(_Attributes):
     def answer(self, crops: Tensor) -> Tensor:
         """The features before the heads."""
         return self.network.features(crops)
+
+    def observe(
+        self, images: Tensor, index: NDArray[np.int64], evalset: EvalSet
+    ) -> NDArray[np.float32]:
+        """See :class:`Observer`; brought to one length, as those of every feature network."""
+        return to_one_length(super().observe(images, index, evalset))

@@ -19,6 +19,7 @@ from torch.nn import functional
 from benchmark.assets.fitting import initialised
 from benchmark.data.evalset import EvalSet
 from benchmark.errors import WeightsError
+from benchmark.judges.arithmetic import full_precision, to_one_length
 from benchmark.judges.base import Observer
 from benchmark.judges.dlib_net import DIMENSIONS
 from benchmark.judges.faces import FaceRecogniser
@@ -48,7 +49,7 @@ class DlibFeatures(Observer):
         """See :class:`Observer`; NaN where the reference has no landmarks."""
         if evalset.landmarks is None or not np.isfinite(evalset.landmarks[index]).all((1, 2)).any():
             return np.full((len(images), DIMENSIONS), np.nan, np.float32)
-        return _scaled(self._recogniser.embed(images, evalset.landmarks[index]))
+        return to_one_length(self._recogniser.embed(images, evalset.landmarks[index]))
 
 
 class SqueezeFeatures(Observer):
@@ -94,13 +95,6 @@ class SqueezeFeatures(Observer):
             scale = _SMALLEST / min(images.shape[-2:])
             images = functional.interpolate(images, scale_factor=scale, mode="bilinear")
         mean, spread = (images.new_tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _SPREAD))
-        pooled = self._trunk((images - mean) / spread).mean((2, 3))
-        return _scaled(pooled.cpu().numpy())
-
-
-def _scaled(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows brought to length sqrt(d): the kernel ``(x.y / d + 1)^3`` wants products of order d."""
-    length = np.linalg.norm(features, axis=1, keepdims=True)
-    unit = features / np.maximum(length, 1e-12)
-    result: NDArray[np.float32] = unit * np.float32(np.sqrt(features.shape[1]))
-    return result
+        with full_precision():
+            pooled = self._trunk((images - mean) / spread).mean((2, 3))
+        return to_one_length(pooled.cpu().numpy())

@@ -30,6 +30,7 @@ _RATIO = Scale(1.0, 2, "", "")
 KINDS = {
     "rdp": "representation demographic parity: are all groups hit equally often?",
     "pr": "proportional representation: are the outputs judged in the proportions of the test set?",
+    "flip": "are outputs judged to show other groups than the clean images of the same people?",
 }
 _LEAD = (
     "A judge of the attribute looks at every output. A hit is an output that is judged to show the "
@@ -152,7 +153,7 @@ def _hits(view: RunView, judge: str, axis: str, rows: list[Row]) -> Table:
             TH("corrected", note="%, 95 % interval", numeric=True),
             TH("judged so", note="% of all (in the data)", numeric=True),
             TH("flipped", note="%", numeric=True),
-            TH("drift", note="pts to the majority", numeric=True),
+            TH("drift", note="pts, flips to it less from it", numeric=True),
         ],
         rows=body,
         filterable=True,
@@ -182,7 +183,8 @@ def _divergences(view: RunView) -> Table:
         )
     return Table(
         slug="divergences",
-        caption="Divergence from even representation (RDP) and from the data's proportions (PR)",
+        caption="Divergence from even representation (RDP), from the data's proportions (PR), and "
+        "from what the clean images show (flip)",
         columns=[
             TH("system", facet=True),
             TH("kind", facet=True),
