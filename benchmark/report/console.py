@@ -86,7 +86,8 @@ def _tables(view: RunView, console: Console, out: _Printer, layout: _Layout) -> 
         better = "higher" if metric.direction == 1 else "lower"
         out.line("")
         out.line(
-            f"{metric.name} by {humanise(line.axis)}: {metric.summary} ({better} is better)",
+            f"{view.tag(metric)}{metric.name} by {humanise(line.axis)}: {metric.summary} "
+            f"({better} is better)",
             style="bold",
         )
         beside = quality if position == 0 and quality is not metric else None

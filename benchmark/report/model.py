@@ -74,6 +74,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+#: How the names of metrics begin that are made of a recogniser's answers.
+_ANSWERS = ("accuracy", "confidence")
 _REQUIRED = {"samples", "groups", "gaps", "effects"}
 _INCOMPLETE = "run the same `python -m benchmark run` command again: it resumes and completes it"
 _GALLERY = TypeAdapter(tuple[GalleryItem, ...])
@@ -133,6 +135,14 @@ class RunView:
     def by_key(self) -> dict[tuple[str, str], SystemRecord]:
         """Systems by ``(system, arm)``, in the manifest's order."""
         return {record.key: record for record in self.manifest.systems}
+
+    def tag(self, metric: MetricRecord) -> str:
+        """``[frozen] `` before the name of what a recogniser answered, else nothing.
+
+        Numbers of different protocols must never be taken for one another.
+        """
+        protocol = self.manifest.specification.get("protocol")
+        return f"[{protocol}] " if protocol and metric.name.startswith(_ANSWERS) else ""
 
     def levels(self, axis: str) -> tuple[str, ...]:
         """Groups of ``axis`` in display order; levels that only the tables know come last.

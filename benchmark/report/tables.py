@@ -57,7 +57,7 @@ def headline(view: RunView, metric: MetricRecord, quality: MetricRecord | None) 
     better = "higher" if metric.direction == 1 else "lower"
     return Table(
         slug=f"headline-{metric.name}",
-        caption=f"{humanise(metric.name)} by {humanise(axis)}: {metric.summary} "
+        caption=f"{view.tag(metric)}{humanise(metric.name)} by {humanise(axis)}: {metric.summary} "
         f"({better} is better)",
         columns=columns,
         rows=body,
@@ -227,7 +227,7 @@ def groups(view: RunView, metric: MetricRecord) -> Table:
             )
     return Table(
         slug=f"groups-{metric.name}",
-        caption=f"{humanise(metric.name)}: {metric.summary}",
+        caption=f"{view.tag(metric)}{humanise(metric.name)}: {metric.summary}",
         columns=[
             TH("group"),
             TH("axis", facet=True),

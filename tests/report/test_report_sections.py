@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from benchmark.errors import DataError
-from benchmark.report import print_summary, render_report
+from benchmark.report import print_summary
 from benchmark.report.model import RunView, load_run
 from benchmark.report.records import digest, show
 from benchmark.report.sections import Section, sections
@@ -272,4 +273,18 @@ def test_one_system_in_one_group_is_enough(tmp_path: Path) -> None:
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"predictor": PREDICTOR | {"card": {"accuracy": 1.0}}}))
-    assert render_report(folder).is_file()
+    found = sections(load_run(folder))
+    assert [part.slug for part in found] == [
+        *("structure", "recognition", "representation", "distribution", "predictor")
+    ]
+    assert found[-1].findings == ("Context predictor: right for 100.0 % of pictures.",)
+
+
+def test_every_table_of_answers_names_the_protocol(full: RunView) -> None:
+    specification = {**full.manifest.specification, "protocol": "frozen"}
+    manifest = full.manifest.model_copy(update={"specification": specification})
+    view = replace(full, manifest=manifest)
+    metric = manifest.metric("psnr")
+    assert view.tag(metric) == ""
+    assert view.tag(metric.model_copy(update={"name": "accuracy_gain"})) == "[frozen] "
+    assert full.tag(metric.model_copy(update={"name": "accuracy_gain"})) == ""
