@@ -287,7 +287,8 @@ def test_tensors_are_read_from_every_plain_format(tmp_path: Path) -> None:
     torch.save(tensors, tmp_path / "x.pth")
     nested = {"state_dict": {f"module.{k}": v for k, v in tensors.items()}}
     torch.save(nested, tmp_path / "y.pth")
-    for name in ("x.safetensors", "x.pth", "y.pth"):
+    torch.save({"params": {"a": torch.zeros(3)}, "params_ema": tensors}, tmp_path / "z.pth")
+    for name in ("x.safetensors", "x.pth", "y.pth", "z.pth"):
         found = load_tensors(tmp_path / name)
         assert found.keys() == tensors.keys()
         assert all(torch.equal(found[key], tensors[key]) for key in tensors)
