@@ -180,7 +180,11 @@ def _responsible(facts: Facts) -> dict[str, Any]:
     """Who made and labelled the data, who may be harmed, and what not to conclude."""
     task, about, real = facts.task, facts.about, facts.real
     common: dict[str, Any] = {
-        "rai:dataLimitations": [*task.limits, *(real.cautions() if real else [])],
+        "rai:dataLimitations": (
+            [*real.cautions(), *(f"Of the task and its probe: {limit}" for limit in task.limits)]
+            if real
+            else list(task.limits)
+        ),
         "rai:dataAnnotationProtocol": [
             f"{axis.title or name}: {SOURCES[axis.source]}." for name, axis in facts.axes.items()
         ],
