@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter, rotate
 
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.mixture import MIXTURE
@@ -88,17 +90,19 @@ def context_samples(
 def hard_generic(
     count: int, generic: Images, others: Sequence[Images], *, split: str, seed: int
 ) -> Images:
-    """Generic images that are easily mistaken, in turn: details, and scrambled other contexts.
+    """Generic images that are easily mistaken, in turn: details, materials, scrambled contexts.
 
     Details are magnified generic pictures: few large shapes on something plain, which a network
-    that has only seen clutter takes for a portrait or a sign. Scrambled pictures, with their tiles
-    in another order, have the colours and textures of a context but not its arrangement. Eyes are
-    spared: a crop of a retina in another order is still a crop of a retina.
+    that has only seen clutter takes for a portrait or a sign. Materials are plain surfaces with a
+    grain, such as wood or cloth, some with an edge across: without them anything orange is a
+    retina. Scrambled pictures, with their tiles in another order, have the colours and textures of
+    a context but not its arrangement. Eyes are spared: a crop of a retina in another order is
+    still a crop of a retina.
 
     Args:
         count: how many.
         generic: ``[N, S, S, 3]`` to magnify.
-        others: pictures ``[M, S, S, 3]`` of the other contexts, medical first.
+        others: pictures ``[M, S, S, 3]`` of medical, face and low light.
         split: sets of different names differ.
         seed: of everything.
 
@@ -106,14 +110,22 @@ def hard_generic(
         ``[count, S, S, 3]`` uint8.
     """
     rng = noise_generator(f"generic/{split}", seed=seed)
-    made = []
-    for number in range(count):
-        kind = number % len(others)
-        if kind == 0:
-            made.append(_detail(generic[rng.integers(len(generic))], rng))
-        else:
-            made.append(_scrambled(others[kind][rng.integers(len(others[kind]))], rng))
+    makers: list[Callable[[], Images]] = [
+        lambda: _detail(_any(generic, rng), rng),
+        lambda: _material(generic.shape[1], rng),
+        *(partial(_scrambled_one, known, rng) for known in others[1:]),
+    ]
+    made = [makers[number % len(makers)]() for number in range(count)]
     return np.stack(made) if made else generic[:0]
+
+
+def _scrambled_one(images: Images, rng: np.random.Generator) -> Images:
+    return _scrambled(_any(images, rng), rng)
+
+
+def _any(images: Images, rng: np.random.Generator) -> Images:
+    chosen: Images = images[rng.integers(len(images))]
+    return chosen
 
 
 def spoilt(samples: ContextSet, stratum: str, *, seed: int) -> Images:
@@ -132,6 +144,22 @@ def _detail(image: Images, rng: np.random.Generator) -> Images:
     x, y = rng.integers(0, size - side, 2)
     part = Image.fromarray(image[y : y + side, x : x + side])
     return np.asarray(part.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _material(size: int, rng: np.random.Generator) -> Images:
+    """A surface of one colour with a grain in one direction, half of the time cut by an arc."""
+    colour = rng.uniform(0.05, 0.95, 3)
+    grain = gaussian_filter(rng.standard_normal((size, size)), (rng.uniform(0.5, 2), size / 10))
+    turned = rotate(grain, rng.uniform(0, 180), reshape=False, order=1, mode="reflect")
+    light = np.linspace(1 - rng.uniform(0, 0.4), 1, size)[:, None]
+    tone = 1 + rng.uniform(0.03, 0.3) * turned / turned.std()
+    picture = colour * (tone * light)[..., None]
+    if rng.random() < 0.5:
+        y, x = np.mgrid[:size, :size] - rng.uniform(-size, 2 * size, (2, 1, 1))
+        inside = (x**2 + y**2 < (rng.uniform(0.4, 1.6) * size) ** 2)[..., None]
+        picture = np.where(inside, rng.uniform(0.05, 0.95, 3) * light[..., None], picture)
+    pixels: Images = (picture.clip(0, 1) * 255).round().astype(np.uint8)
+    return pixels
 
 
 def _scrambled(image: Images, rng: np.random.Generator) -> Images:
