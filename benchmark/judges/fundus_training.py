@@ -97,7 +97,7 @@ def train_segmenter(
     training, calibration, validation = (
         render(probe) for probe in (settings.training, settings.calibration, settings.validation)
     )
-    # a second core gains nothing on crops this small, and one thread gives the same sums anywhere
+    # a second core gains nothing on crops this small; sums must not depend on the number of cores
     with one_thread_per_operation():
         network = fit_segmenter(training, settings, device=device, reporter=reporter)
         choose_thresholds(network, calibration, seed=settings.seed)
