@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,8 @@ def evidence(
     with Reporter().task(f"render {name}", subjects) as advance:
         found = measure(ProbeSettings(subjects=subjects, views=views), advance=advance)
     if as_json:
-        print_json(dict(found.numbers) | {"holds": found.holds})
+        promises = [asdict(promise) for promise in found.promises]
+        print_json(dict(found.numbers) | {"holds": found.holds, "promises": promises})
     else:
         _print_findings(found)
     if not found.holds:
