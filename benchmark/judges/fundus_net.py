@@ -25,6 +25,8 @@ STRUCTURES = ("vessels", "microaneurysms", "exudates")
 SMALLEST, _WINDOW = 32, 33
 #: Spread that counts as none: two and a half steps of 8 bits.
 _FLOOR = 0.01
+#: Spread below which there is nothing to see: half a step of 8 bits.
+_INVISIBLE = 0.5 / 255
 _DOWN = 4  # what the sides must be multiples of inside the network
 
 
@@ -71,13 +73,17 @@ def locally_normal(images: Tensor, valid: Tensor) -> Tensor:
         images: ``[B, C, H, W]`` in [0, 1].
         valid: ``[B, H, W]`` bool; other pixels count for nothing.
     """
+    away, spread = _local(images, valid)
+    return away / (spread + _FLOOR)
+
+
+def _local(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Difference from the local mean and its local root mean square, both as ``images``."""
     weight = valid[:, None].to(images)
     share = _mean(weight).clamp(min=1e-6)
-    mean = _mean(images * weight) / share
-    away = (images - mean) * weight
+    away = (images - _mean(images * weight) / share) * weight
     # spread about the local means of the neighbours too: never negative, no cancellation
-    spread = (_mean(away.square()) / share).sqrt()
-    return away / (spread + _FLOOR)
+    return away, (_mean(away.square()) / share).sqrt()
 
 
 def _mean(images: Tensor) -> Tensor:
@@ -174,10 +180,15 @@ class FundusSegmenter(Segmenter):
 
 
 def probabilities(network: FundusNet, images: Tensor, valid: Tensor) -> Tensor:
-    """``[B, 3, H, W]`` in [0, 1] for pictures of any size, 0 outside of ``valid``."""
+    """``[B, 3, H, W]`` in [0, 1] for pictures of any size.
+
+    It is 0 outside of ``valid`` and where the surroundings of a pixel differ by less than an 8-bit
+    picture can show: of a blank the network has learnt nothing.
+    """
     height, width = images.shape[-2:]
     margin = (0, -width % _DOWN, 0, -height % _DOWN)
     padded = functional.pad(images, margin)
     logits = network(padded, functional.pad(valid, margin))
-    result: Tensor = logits[..., :height, :width].sigmoid() * valid[:, None]
+    visible = (_local(images, valid)[1] > _INVISIBLE).any(1) & valid
+    result: Tensor = logits[..., :height, :width].sigmoid() * visible[:, None]
     return result

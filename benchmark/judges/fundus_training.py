@@ -100,6 +100,7 @@ def train_segmenter(
     # a second core gains nothing on crops this small; sums must not depend on the number of cores
     with one_thread_per_operation():
         network = fit_segmenter(training, settings, device=device, reporter=reporter)
+        as_stored(network)
         choose_thresholds(network, calibration, seed=settings.seed)
         card = segmentation_card(network, validation, seed=settings.seed)
     return save_segmenter(network, folder=folder, settings=settings, card=card)
@@ -137,6 +138,16 @@ def fit_segmenter(
         reporter=reporter,
     )
     return network.eval()
+
+
+def as_stored(network: FundusNet) -> None:
+    """Round the weights as the asset's file will, so that the card is about what is in it."""
+    network.load_state_dict(
+        {
+            name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in network.state_dict().items()
+        }
+    )
 
 
 def conditions(views: Views, *, seed: int) -> dict[str, Images]:
@@ -230,7 +241,10 @@ def answers(network: FundusNet, images: Images, valid: Masks) -> NDArray[np.floa
 
 
 def choose_thresholds(network: FundusNet, views: Views, *, seed: int) -> None:
-    """Set the thresholds: best Dice of vessels, best F1 of lesions, over all conditions alike."""
+    """Set the thresholds: best Dice of vessels, best F1 of lesions, over all conditions alike.
+
+    Of several that are about as good, within a hundredth, the middle one is taken.
+    """
     truth = truth_of(views)
     made = conditions(views, seed=seed)
     found = [answers(network, images, views.masks["valid"]) for images in made.values()]
@@ -244,7 +258,8 @@ def choose_thresholds(network: FundusNet, views: Views, *, seed: int) -> None:
                 scores.append(2 * hits / max(lesions + hits + false, 1))
             else:
                 scores.append(np.mean([dice(mask, truth[:, place]).mean() for mask in masks]))
-        network.thresholds[place] = _THRESHOLDS[int(np.argmax(scores))]
+        good = np.flatnonzero(np.array(scores) >= max(scores) - 0.01)
+        network.thresholds[place] = _THRESHOLDS[good[len(good) // 2]]
 
 
 def segmentation_card(network: FundusNet, views: Views, *, seed: int) -> dict[str, Any]:
@@ -335,7 +350,8 @@ def save_segmenter(
 ) -> AssetRecord:
     """Write the weights and their record; default folder: the installed package's."""
     fixed = asdict(settings)
-    data = {name: fixed.pop(name) for name in ("training", "calibration", "validation")}
+    splits = ("training", "calibration", "validation")
+    data = {f"{name}_probe": fixed.pop(name) for name in splits}
     return save_asset(
         network.state_dict(),
         folder=folder or asset_folder(),

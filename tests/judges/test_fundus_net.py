@@ -38,7 +38,7 @@ from benchmark.judges.fundus_training import (
     truth_of,
 )
 from benchmark.probes.base import ProbeSettings
-from benchmark.probes.fundus import PIGMENTATIONS, fundus_views
+from benchmark.probes.fundus import PIGMENTATIONS, fundus_phantoms, fundus_views
 
 present = pytest.mark.skipif(
     not (asset_folder() / f"{ASSET}.json").is_file(), reason="the asset is not trained yet"
@@ -93,6 +93,10 @@ def test_normalisation_forgets_gain_and_offset_and_outside() -> None:
     assert torch.equal(locally_normal(other, valid), normal)
     flat = locally_normal(torch.full((1, 3, 32, 32), 0.4), torch.ones(1, 32, 32, dtype=torch.bool))
     assert flat.abs().max() < 1e-3
+    blank = probabilities(
+        initialised(FundusNet, 0).eval(), torch.full((1, 3, 40, 40), 0.4), valid[:1, :40]
+    )
+    assert blank.abs().max() == 0
     nowhere = locally_normal(images, torch.zeros_like(valid))
     assert nowhere.abs().max() == 0
 
@@ -243,7 +247,7 @@ def test_the_committed_judge_sees_what_its_card_says() -> None:
     judge = make_judge("fundus", "segmenter")
     assert judge.identity() == {ASSET: record.sha256}
     rows = {(row["condition"], row["pigmentation"]): row for row in record.card["segmentation"]}
-    probe = ProbeSettings(**record.data["validation"])
+    probe = ProbeSettings(**record.data["validation_probe"])
     views = fundus_views(replace(probe, subjects=4), advance=lambda _: None)
     images, valid = pictures(views)
     found = judge.segment(images, valid)  # type: ignore[attr-defined]
@@ -257,9 +261,13 @@ def test_the_committed_judge_sees_what_its_card_says() -> None:
 
 
 @present
-def test_the_committed_judge_finds_nothing_in_a_flat_picture() -> None:
-    found = FundusSegmenter().segment(torch.full((1, 3, 64, 64), 0.4))
-    assert not any(mask.any() for mask in found.values())
+def test_the_committed_judge_finds_next_to_nothing_where_there_is_nothing() -> None:
+    phantoms = fundus_phantoms(6, size=128, seed=0)
+    found = FundusSegmenter().segment(*pictures(phantoms))
+    flat = phantoms.frame["phantom"].to_numpy() == "flat"
+    for mask in found.values():
+        assert not mask.numpy()[flat].any()
+        assert mask.float().mean() < 0.002
 
 
 @pytest.mark.slow
@@ -273,7 +281,7 @@ def test_the_whole_command_on_a_few_eyes(tmp_path: Path) -> None:
         validation=ProbeSettings(1, 1, "validation"),
     )
     record = train_segmenter(tmp_path, settings=settings)
-    assert record.data["training"]["split"] == "train"
+    assert record.data["training_probe"]["split"] == "train"
     assert len(record.card["segmentation"]) == 12
     assert set(record.card["thresholds"]) == set(STRUCTURES)
     assert train_segmenter(tmp_path / "again", settings=settings) == record

@@ -102,7 +102,7 @@ def _findings(
             "share of the field covered by vessels, mean (range)",
             f"{area.mean():.3f} ({area.min():.3f} to {area.max():.3f})",
             f"{VESSEL_AREA[0]} to {VESSEL_AREA[1]}",
-            VESSEL_AREA[0] <= area.mean() <= VESSEL_AREA[1],
+            VESSEL_AREA[0] <= float(area.mean()) <= VESSEL_AREA[1],
         ),
         Promise(
             "fine structure shared by twins, worst correlation",
