@@ -246,8 +246,8 @@ def save_context_net(
             "temperature": round(temperature, 4),
         },
         data={
-            "training": "split train of the probes, in normal light and every stratum",
-            "validation": "split validation, other people, eyes and scenes",
+            "training_probe": {"split": "train", "strata": list(STRATA)},
+            "validation_probe": {"split": "validation", "strata": list(STRATA)},
             "generic": "dead leaves, photographs of scikit-image, details, scrambled pictures",
         },
         card=card,
