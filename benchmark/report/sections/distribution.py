@@ -22,12 +22,13 @@ from benchmark.report.table import TD, TH, Table, text
 from benchmark.report.tables import BLANK, system_cell
 from benchmark.report.wording import Scale, humanise
 
-_KID = Scale(1000.0, 2, "×10⁻³", "×10⁻³")
-_SQUARED = Scale(1e6, 3, "×10⁻⁶", "×10⁻⁶")
+_KID = Scale(1.0, 3, "", "")
+_SQUARED = Scale(1.0, 4, "", "")
 _LEAD = (
-    "Kernel distance (unbiased KID, times 1,000) between the outputs of a group and the clean "
-    "images of the same group, in the features of several networks. Lower is nearer; values a "
-    "little below zero are chance. Intervals resample pairs of output and clean image.",
+    "Kernel distance (unbiased KID on features brought to one length, so that 16 is the most) "
+    "between the outputs of a group and the clean images of the same group, in the features of "
+    "several networks. Lower is nearer; values a little below zero are chance. Intervals resample "
+    "pairs of output and clean image.",
     "No single network is trusted: where two networks name different groups as the worst the row "
     "says that they disagree, and nothing about the groups should be concluded from it.",
 )
@@ -176,7 +177,7 @@ def _brief(view: RunView, rows: list[Row]) -> Table:
         body.append(cells)
     return Table(
         slug="brief-parity",
-        caption="gap in KID between groups (times 1,000) and its worst group, by feature network",
+        caption="gap in KID between groups and its worst group, by feature network",
         columns=[TH("system"), *(TH(net, numeric=True) for net in nets), TH("networks")],
         rows=body,
     )
@@ -201,7 +202,7 @@ def _plot(view: RunView, axis: str, rows: list[Row]) -> Plot:
         f"kid-{axis}",
         group_panels(
             [view.by_key[key] for key in keys], levels, panels, scale=_KID,
-            label="KID, ×10⁻³ (lower is nearer)",
+            label="KID (lower is nearer)",
         ),
         title,
         f"{title}. Points are distances with 95 % intervals. Compare the order of the groups "
