@@ -154,10 +154,11 @@ class FieldLayers(nn.Module):
 def _strongest(cells: Tensor, threshold: float = 0.3) -> Tensor:
     """``[B, 6, A + 1]``: logits at the peaks of cells ``[B, A + 1, h, w]``, sorted by column."""
     count, _, _, width = cells.shape
-    presence = 1 - cells.softmax(1)[:, BLANK:]
+    # log odds, because probabilities saturate: neighbours that are both sure would tie
+    presence = cells[:, :BLANK].logsumexp(1, keepdim=True) - cells[:, BLANK:]
     peak = presence == functional.max_pool2d(presence, 3, 1, 1)
-    strength, place = (presence * peak).flatten(1).topk(LONGEST, 1)
-    missing = strength < threshold
+    strength, place = presence.masked_fill(~peak, -torch.inf).flatten(1).topk(LONGEST, 1)
+    missing = strength.sigmoid() < threshold
     order = torch.where(missing, width, place % width).argsort(dim=1, stable=True)
     place, missing = place.gather(1, order), missing.gather(1, order)
     logits = cells.flatten(2).gather(2, place[:, None].expand(-1, cells.shape[1], -1))

@@ -1,9 +1,10 @@
 """Training, calibrating and validating the two readers of signs, in normal light only.
 
-Daylight with the errors of an ordinary camera: a little noise, blur, cast and contrast, a picture
-without colour now and then, and for the judge an exposure that is off by up to 1.7 stops. Low light
-begins at three. Neither network has seen it, or another lamp, so what it loses there is what a
-recogniser in use would lose, and what an enhancer can give back.
+Daylight with the errors of an ordinary camera: a little noise, blur, cast and contrast, a grey
+picture now and then, and for the judge an exposure that is off by up to 1.7 stops and grey pictures
+in any tone. Low light begins at three stops. Neither network has seen it, or a scene under another
+lamp, so what it loses there is what a recogniser in use would lose, and what an enhancer can give
+back.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ class ReaderSettings:
         decay: weight decay.
         augmentation: ranges of the random views; geometry must stay at 0.
         grey: share of pictures without colour, as in the training of common recognisers.
+        toned: largest share that a channel of such a picture loses, as in toned prints.
         calibration_scenes: for the temperatures.
         validation_scenes: for the card.
     """
@@ -91,6 +93,7 @@ class ReaderSettings:
     decay: float
     augmentation: Augmentation = field(default_factory=lambda: _LOSS_VIEWS)
     grey: float = 0.25
+    toned: float = 0.0
     calibration_scenes: int = 400
     validation_scenes: int = 240
 
@@ -107,6 +110,7 @@ JUDGE_SETTINGS = ReaderSettings(
     rate=2.5e-3,
     decay=1e-2,
     augmentation=_JUDGE_VIEWS,
+    toned=1.0,
 )
 
 
@@ -127,7 +131,8 @@ def fit_reader(
         batch = known.take(rows).to(device)
         images = batch.images.float() / 255
         grey = torch.rand(len(rows), 1, 1, 1, generator=generator).to(device) < settings.grey
-        images = torch.where(grey, luminance(images), images)
+        tone = 1 - settings.toned * torch.rand(len(rows), 3, 1, 1, generator=generator).to(device)
+        images = torch.where(grey, luminance(images) * tone, images)
         images = augment(images, generator, settings.augmentation)
         images = images.contiguous(memory_format=torch.channels_last)
         return loss(network, images, batch, generator)

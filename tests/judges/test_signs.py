@@ -123,6 +123,15 @@ def test_peaks_are_read_from_left_to_right_and_the_rest_is_blank() -> None:
     assert found[3:] == [BLANK] * 3
 
 
+def test_neighbours_that_are_both_sure_are_one_character() -> None:
+    cells = torch.zeros(1, BLANK + 1, 1, 24)
+    cells[:, BLANK] = 40.0
+    for column, logit in ((4, 90.0), (5, 91.0), (8, 95.0), (9, 94.0)):
+        cells[0, ALPHABET.index("K"), 0, column] = logit  # probability 1 in single precision
+    found = _strongest(cells).argmax(2)[0].tolist()
+    assert found == [ALPHABET.index("K")] * 2 + [BLANK] * 4
+
+
 def test_the_unit_square_goes_where_skimage_says() -> None:
     corners = np.array([[20.0, 30], [90, 22], [100, 80], [15, 71]])
     square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
