@@ -25,7 +25,7 @@ FLOORS = {SIGN: 0.97, PLATE: 0.9}
 #: Share of daylight's spread of colour that may be left under sodium.
 SODIUM_COLOUR_CEILING = 0.25
 #: Correlation of the edges of twins.
-TWIN_FLOOR = 0.9
+TWIN_FLOOR = 0.85
 READERS = ("sign-judge", "sign-reader")
 _TEXTS = 400
 
