@@ -57,6 +57,10 @@ class CurveNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Enhance ``[B, 3, H, W]``."""
+        return self.estimate(images)[0]
+
+    def estimate(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhanced images and the curve maps ``[B, 24, H, W]`` that made them."""
         height, width = images.shape[-2:]
         small = functional.adaptive_avg_pool2d(images, _reduced(height, width))
         maps = separable(
@@ -65,7 +69,7 @@ class CurveNetwork(nn.Module):
             resize_matrix(small.shape[-1], width),
         )
         result: Tensor = _Curves.apply(binomial(images), maps)
-        return result
+        return result, maps
 
     def maps(self, images: Tensor) -> Tensor:
         """Curve parameters in [-1, 1], ``[B, 24, H, W]``, at the size of ``images``."""
@@ -78,6 +82,16 @@ class CurveNetwork(nn.Module):
         six = sixth(torch.cat([two, five], 1)).relu()
         result: Tensor = last(torch.cat([one, six], 1)).tanh()
         return result
+
+
+class FullCurveNetwork(CurveNetwork):
+    """The published structure to the letter: maps at full size, curves on the image itself."""
+
+    def estimate(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Enhanced images and the curve maps ``[B, 24, H, W]`` that made them."""
+        maps = self.maps(images)
+        result: Tensor = _Curves.apply(images, maps)
+        return result, maps
 
 
 def _reduced(height: int, width: int) -> tuple[int, int]:
@@ -114,6 +128,14 @@ class _Curves(torch.autograd.Function):
 HOST = Host(
     name="curve",
     factory=CurveNetwork,
+    parameters=79_416,
+    licence="Apache-2.0",
+    citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",
+)
+
+FULL = Host(
+    name="curve-full",
+    factory=FullCurveNetwork,
     parameters=79_416,
     licence="Apache-2.0",
     citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",

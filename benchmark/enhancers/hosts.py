@@ -60,3 +60,10 @@ HOSTS.add(
     citation="Guo et al., CVPR 2020",
     licence="Apache-2.0",
 )
+HOSTS.add(
+    "curve-full",
+    "benchmark.enhancers.curve:FULL",
+    summary="Zero-DCE's network as published, maps at full size; for its unsupervised training",
+    citation="Guo et al., CVPR 2020",
+    licence="Apache-2.0",
+)

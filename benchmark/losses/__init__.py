@@ -47,5 +47,11 @@ LOSSES.add(
     summary="L1 of CIE a* and b*, half resolution",
     family="col",
 )
+for _form, _class, _what in (
+    ("sdag", "Sdag", "SDAG (Zheng et al. 2023), cosine form, the authors' network"),
+    ("sdag-l1", "SdagL1", "SDAG as published, L1 form, the authors' network; rewards darkness"),
+    ("sdag-own", "SdagOwn", "SDAG, cosine form, the suite's own network"),
+):
+    LOSSES.add(_form, f"benchmark.losses.sdag:{_class}", summary=_what, family="rec")
 
 __all__ = ["LOSSES"]

@@ -16,6 +16,12 @@ Family = Literal["fid", "str", "perc", "id", "col", "rec"]
 Features = Mapping[str, Tensor]
 
 
+def _reconstruction(source: str) -> nn.Module:
+    from benchmark.losses.reconstruction import load_own, load_published
+
+    return load_published() if source == "published" else load_own()
+
+
 @dataclass(frozen=True)
 class Instruments:
     """The networks that terms may look through, each loaded only when a term asks for it.
@@ -27,11 +33,14 @@ class Instruments:
             with one element a sample; raises WeightsError where the trunk is absent.
         reader: gives the layers of a sign reader, ``[B, 3, H, W]`` in [0, 1] to a sequence of
             feature maps ``[B, C, h, w]``.
+        reconstruction: gives a reconstruction network (``losses.reconstruction``),
+            ``[B, 3, H, W]`` to the same shape, by whose weights it has: ``published`` or ``own``.
     """
 
     embedder: Callable[[], nn.Module]
     perceptual: Callable[[str], nn.Module]
     reader: Callable[[], nn.Module]
+    reconstruction: Callable[[str], nn.Module] = _reconstruction
 
 
 class LossTerm(nn.Module, ABC):

@@ -126,8 +126,8 @@ class _Run:
         for name, value in setup.network.state_dict().items() if self.average else ():
             self.average[name].lerp_(value, 1 - recipe.ema)
         self.log.loss[step], self.log.gradient_norm[step] = objective.detach(), norm
-        self.log.terms[step] = _context_means(losses.detach(), labels, len(self.log.balance))
-        self.log.weights[step] = _context_means(weights, labels, len(self.log.balance))
+        self.log.terms[step] = context_means(losses.detach(), labels, len(self.log.balance))
+        self.log.weights[step] = context_means(weights, labels, len(self.log.balance))
 
     def result(self) -> TrainedArm:
         """Weights and log, on the CPU.
@@ -238,7 +238,7 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     return recipe.rate * (1 + math.cos(math.pi * (progress - recipe.rise) / (1 - recipe.rise))) / 2
 
 
-def _context_means(values: Tensor, labels: Tensor, contexts: int) -> Tensor:
+def context_means(values: Tensor, labels: Tensor, contexts: int) -> Tensor:
     """Mean of the rows of every context, ``[K, M]``; NaN for contexts without rows."""
     member = functional.one_hot(labels, contexts).to(values)
     return (member.T @ values) / member.sum(0)[:, None]

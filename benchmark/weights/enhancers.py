@@ -22,7 +22,8 @@ _RAW = "https://raw.githubusercontent.com"
 class _Repository:
     """A public repository at one commit, and files in it: our name, path, SHA-256, bytes.
 
-    ``enhancer`` is what the files are for, where it is not what each is called.
+    ``enhancer`` is what the files are for, where it is not what each is called; ``loss`` is the
+    loss term that they are for, where it is no enhancer.
     """
 
     name: str
@@ -30,6 +31,7 @@ class _Repository:
     licence: str
     files: tuple[tuple[str, str, str, int], ...]
     enhancer: str = ""
+    loss: str = ""
 
     def weight_files(self) -> Iterator[WeightFile]:
         """Catalogue entries."""
@@ -40,7 +42,9 @@ class _Repository:
                 sha256=(sha256,),
                 size=size,
                 licence=self.licence,
-                used_for=f"the enhancer {self.enhancer or name}",
+                used_for=f"the loss {self.loss}"
+                if self.loss
+                else f"the enhancer {self.enhancer or name}",
                 url=f"{_RAW}/{self.name}/{self.commit}/{quote(path)}",
                 note=f"{path} in {self.name}",
             )
@@ -72,6 +76,20 @@ _REPOSITORIES = (
                 322_669,
             ),
         ),
+    ),
+    _Repository(
+        "zheng980629/SDAG",
+        "46816c8b3390d134e1cae2a94fdea8b39f975c1d",
+        NONE_STATED,
+        (
+            (
+                "sdag-reconstruction",
+                "pretrained_model/SemanticAwareRecon.pth",
+                "ba16ddefb4d25f964401eeab246f7427019f856e1af1d53b28c2484123133366",
+                1_777_515,
+            ),
+        ),
+        loss="sdag",
     ),
     _Repository(
         "Li-Chongyi/Zero-DCE_extension",
