@@ -76,6 +76,7 @@ for _name, _target, _summary in (
     ("sign-reader", "judges.signs_training:train_loss_reader", "sign reader of a loss"),
     ("sign-judge", "judges.signs_training:train_judge_reader", "sign reader of record"),
     ("face-attributes", "judges.attributes_training:train_attributes", "tone, pose, expression"),
+    ("probe-scenes", "judges.semantics_training:train_scenes", "what is where, for SKF"),
 ):
     INSTRUMENTS.add(_name, f"benchmark.{_target}", summary=_summary)
 

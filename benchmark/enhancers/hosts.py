@@ -61,6 +61,13 @@ HOSTS.add(
     licence="Apache-2.0",
 )
 HOSTS.add(
+    "curve+skf",
+    "benchmark.enhancers.skf.hosts:CURVE",
+    summary="the curve network with semantic features in its second half (SKF)",
+    citation="Wu et al., CVPR 2023",
+    licence="Apache-2.0",
+)
+HOSTS.add(
     "curve-full",
     "benchmark.enhancers.curve:FULL",
     summary="Zero-DCE's network as published, maps at full size; for its unsupervised training",

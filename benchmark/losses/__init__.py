@@ -47,6 +47,18 @@ LOSSES.add(
     summary="L1 of CIE a* and b*, half resolution",
     family="col",
 )
+LOSSES.add(
+    "sch",
+    "benchmark.losses.histogram:SemanticHistogram",
+    summary="SKF: L1 of colour histograms within semantic regions, borders left out",
+    family="col",
+)
+LOSSES.add(
+    "sch-release",
+    "benchmark.losses.histogram:ReleaseHistogram",
+    summary="the same as the authors' DRBN fork computes it",
+    family="col",
+)
 for _form, _class, _what in (
     ("sdag", "Sdag", "SDAG (Zheng et al. 2023), cosine form, the authors' network"),
     ("sdag-l1", "SdagL1", "SDAG as published, L1 form, the authors' network; rewards darkness"),

@@ -16,6 +16,12 @@ Family = Literal["fid", "str", "perc", "id", "col", "rec"]
 Features = Mapping[str, Tensor]
 
 
+def _bank() -> nn.Module:
+    from benchmark.judges.semantics import load_bank
+
+    return load_bank()
+
+
 def _reconstruction(source: str) -> nn.Module:
     from benchmark.losses.reconstruction import load_own, load_published
 
@@ -33,6 +39,8 @@ class Instruments:
             with one element a sample; raises WeightsError where the trunk is absent.
         reader: gives the layers of a sign reader, ``[B, 3, H, W]`` in [0, 1] to a sequence of
             feature maps ``[B, C, h, w]``.
+        segmenter: gives a knowledge bank (``judges.semantics``), ``[B, 3, H, W]`` in [0, 1] to
+            ``Semantics``.
         reconstruction: gives a reconstruction network (``losses.reconstruction``),
             ``[B, 3, H, W]`` to the same shape, by whose weights it has: ``published`` or ``own``.
     """
@@ -40,6 +48,7 @@ class Instruments:
     embedder: Callable[[], nn.Module]
     perceptual: Callable[[str], nn.Module]
     reader: Callable[[], nn.Module]
+    segmenter: Callable[[], nn.Module] = _bank
     reconstruction: Callable[[str], nn.Module] = _reconstruction
 
 

@@ -196,6 +196,18 @@ DEEPFACE_FILES = {
     "GhostFaceNet": "ghostfacenet_v1.pth",
 }
 
+_add(
+    WeightFile(
+        name="hrnet-w48-pascal",
+        file="hrnet_w48_pascal_context_cls59_480x480.pth",
+        sha256=(),
+        size=0,
+        licence="MIT",
+        used_for="the knowledge bank of the SKF paper",
+        note="HRNet/HRNet-Semantic-Segmentation links it from its README; no stable address",
+    )
+)
+
 for _model, _file in DEEPFACE_FILES.items():
     _add(
         WeightFile(

@@ -1,0 +1,1 @@
+"""SKF: semantic features enter a host through attention (Wu et al., CVPR 2023)."""
