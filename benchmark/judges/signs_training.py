@@ -202,7 +202,10 @@ def train_loss_reader(
         settings,
         card={"reading": reading_card(network, examined, seed=settings.seed)},
         summary="sign reader of the recognition loss, trained on rendered signs in daylight",
-        caveats=("A loss network: never the judge of record of recognition.",),
+        caveats=(
+            "A loss network: never the judge of record of recognition.",
+            "It has met one exposure only and reads nothing in low light: a loss shall mind the dark.",
+        ),
     )
 
 
