@@ -16,6 +16,7 @@ import pandas as pd
 from benchmark import __version__
 from benchmark.assets import load_record
 from benchmark.enhancers import ENHANCERS
+from benchmark.enhancers.contamination import LEAKS, seen
 from benchmark.metrics.base import MetricSpec
 from benchmark.runner.plan import Plan
 from benchmark.runner.request import Request, SystemRun
@@ -78,6 +79,7 @@ def make_manifest(
             *(request.real.notes() if request.real else []),
             *_scorer_notes(plan, store),
             *plan.notes,
+            *_leaks(request),
         ],
         "protocol": spec.protocol,
         "predictor": _predictor(request),
@@ -129,13 +131,13 @@ def _systems(request: Request, folder: Path) -> list[dict[str, Any]]:
                 "arm": run.arm,
                 "label": f"{run.system} {run.arm}".strip(),
                 "latency_ms": round(latency, 3) if np.isfinite(latency) else None,
-                **_description(run),
+                **_description(request, run),
             },
         )
     return list(rows.values())
 
 
-def _description(run: SystemRun) -> dict[str, Any]:
+def _description(request: Request, run: SystemRun) -> dict[str, Any]:
     if run.arm:
         from benchmark.enhancers.hosts import HOSTS
 
@@ -147,6 +149,8 @@ def _description(run: SystemRun) -> dict[str, Any]:
             "note": HOSTS.entry(run.enhancer).summary,
         }
     entry = ENHANCERS.entry(run.enhancer)
+    published = entry.meta.get("kind") == "published"
+    dataset = request.real.mapping.name if request.real and published else ""
     reference = run.enhancer in {"input", "oracle"}
     kind = "reference" if reference else entry.meta.get("kind", "classical")
     learned = entry.meta.get("trained_on")
@@ -154,8 +158,16 @@ def _description(run: SystemRun) -> dict[str, Any]:
         "kind": "submission" if "/" in run.system else kind,
         "parameters": int(entry.meta.get("parameters", 0)),
         "licence": str(entry.meta.get("licence", "unknown")),
-        "note": entry.summary + (f"; trained on {', '.join(learned)}" if learned else ""),
+        "note": entry.summary
+        + (f"; trained on {', '.join(learned)}" if learned else "")
+        + (f"; {dataset}: {seen(entry.name, dataset).sentence()}" if dataset else ""),
     }
+
+
+def _leaks(request: Request) -> list[str]:
+    """What test and training parts of the data at hand share, where that is known."""
+    leak = LEAKS.get(request.real.mapping.name) if request.real else None
+    return [leak.statement] if leak else []
 
 
 def _metric(request: Request, plan: Plan, name: str) -> dict[str, Any]:
@@ -178,7 +190,9 @@ def _metric(request: Request, plan: Plan, name: str) -> dict[str, Any]:
         "available": missing is None,
         "reason": missing.reason if missing else "",
         "mend": missing.mend if missing else "",
-        "in_loss": name.removeprefix("pyiqa:") in _loss_instruments(),
+        "in_loss": not _loss_instruments().isdisjoint(
+            (name.removeprefix("pyiqa:"), name.rpartition(":")[2])
+        ),
     }
 
 
