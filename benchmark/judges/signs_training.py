@@ -204,7 +204,7 @@ def train_loss_reader(
         summary="sign reader of the recognition loss, trained on rendered signs in daylight",
         caveats=(
             "A loss network: never the judge of record of recognition.",
-            "It has met one exposure only and reads nothing in low light: a loss shall mind the dark.",
+            "It has met one exposure only and reads nothing in the dark: a loss shall mind that.",
         ),
     )
 
