@@ -119,8 +119,9 @@ def _registries(kind: Kind) -> list[Any]:
             return [LOSSES]
         case Kind.SCHEDULES:
             from benchmark.schedules import ARMS
+            from benchmark.schedules.unsupervised import UNSUPERVISED
 
-            return [ARMS]
+            return [ARMS, UNSUPERVISED]
         case _:
             from benchmark.judges import JUDGES
 

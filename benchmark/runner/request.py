@@ -136,9 +136,11 @@ def _needs_reference(enhancer: str) -> bool:
 
 def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
     from benchmark.schedules import ARMS
+    from benchmark.schedules.unsupervised import UNSUPERVISED
 
     for arm in arms:
-        ARMS.entry(arm)
+        if arm not in UNSUPERVISED:
+            ARMS.entry(arm)
     if not arms:
         return study
     baseline = study.baseline if study.baseline in arms else arms[0]

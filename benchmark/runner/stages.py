@@ -64,7 +64,7 @@ def train(work: Work) -> None:
         run_training(
             work.payload,
             pool=work.inputs["pool"],
-            calibration=work.inputs["calibration"],
+            calibration=work.inputs.get("calibration"),
             out=work.out,
             scratch=work.scratch,
             device=work.unit.device,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from benchmark.assets import load_record
 from benchmark.runner.request import Request, SystemRun
 from benchmark.runner.units import DATA_SEED, Unit
+from benchmark.schedules.unsupervised import UNSUPERVISED
+from benchmark.weights import require
 
 #: The suite's own networks that loss terms look through.
 _LOSS_ASSETS = ("face-embedder", "sign-reader")
@@ -34,6 +36,9 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
     trainings: dict[SystemRun, Unit] = {}
     for study in request.studies:
         for run in (r for r in request.systems if r.enhancer == study.host and r.arm):
+            if run.arm in UNSUPERVISED:
+                trainings[run] = _without_references(request, run, pool)
+                continue
             calibration = calibrations.setdefault(
                 (study.host, run.seed),
                 Unit(
@@ -63,6 +68,29 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
                 request.device,
             )
     return (pool, *calibrations.values()), trainings
+
+
+def _without_references(request: Request, run: SystemRun, pool: Unit) -> Unit:
+    """The training of an unsupervised arm, which weighs its guidance itself.
+
+    Raises:
+        WeightsError: if what guides it is absent, with the command that brings it.
+    """
+    arm = UNSUPERVISED.get(run.arm)
+    return Unit(
+        "train",
+        run.title,
+        {
+            "host": run.enhancer,
+            "arm": run.arm,
+            "seed": run.seed,
+            "steps": request.profile.training.steps,
+            "assets": _assets(*filter(None, [arm.asset])),
+            "weights": {name: require(name).sha256 for name in filter(None, [arm.weights])},
+        },
+        {"pool": pool.need()},
+        request.device,
+    )
 
 
 def _assets(*names: str) -> dict[str, str]:

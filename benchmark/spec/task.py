@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from benchmark.spec.yamlfile import Spec
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,62}$", strict=True)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.:+-]{0,62}$", strict=True)]
 ColumnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$", strict=True)]
 Role = Literal["sensitive", "context", "control"]
 LabelSource = Literal["self-reported", "annotated", "rendered", "applied", "measured", "predicted"]

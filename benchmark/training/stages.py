@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from benchmark.training.recipe import Recipe, TrainingUnit
 from benchmark.training.result import TrainedArm
 from benchmark.training.setup import TrainingData
 from benchmark.training.trainer import BASELINE, train_arm
+from benchmark.training.unsupervised import train_unsupervised
 
 _CALIBRATION, _CHECKPOINT = "calibration.json", "checkpoint.safetensors"
 
@@ -54,7 +56,7 @@ def run_training(
     payload: Payload,
     *,
     pool: Path,
-    calibration: Path,
+    calibration: Path | None,
     out: Path,
     scratch: Path | None = None,
     device: str = "cpu",
@@ -66,17 +68,20 @@ def run_training(
     Args:
         payload: ``host``, ``arm``, ``seed`` and a recipe (:func:`unit_of`).
         pool: folder of a :class:`TrainingData`.
-        calibration: folder that :func:`run_calibration` wrote to.
+        calibration: folder that :func:`run_calibration` wrote to; None trains without references,
+            in an arm of ``schedules.unsupervised``.
         out: existing folder.
         scratch: folder for the checkpoint; a training found there is continued.
         device: ``cpu`` or ``cuda``.
         instruments: networks that the terms look through; by default the suite's own.
         advance: called with the number of steps just done.
     """
-    trained = train_arm(
+    train: Callable[..., TrainedArm] = train_unsupervised
+    if calibration is not None:
+        train = partial(train_arm, calibration=load_calibration(calibration))
+    trained = train(
         unit_of(payload),
         TrainingData.load(pool),
-        load_calibration(calibration),
         instruments=instruments or _instruments(),
         device=device,
         checkpoint=scratch / _CHECKPOINT if scratch else None,

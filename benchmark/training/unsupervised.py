@@ -9,7 +9,6 @@ evaluated like any other. Clean references of the pool are never read.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -25,7 +24,7 @@ from benchmark.errors import DataError, SpecError
 from benchmark.files import content_key
 from benchmark.losses.base import LOSSES, Instruments, LossTerm
 from benchmark.losses.unsupervised import TERMS, WEIGHTS, ZeroReference
-from benchmark.registry import Registry
+from benchmark.schedules.unsupervised import UNSUPERVISED, UnsupervisedArm
 from benchmark.training.checkpoint import load_checkpoint, save_checkpoint
 from benchmark.training.recipe import TrainingUnit
 from benchmark.training.result import TrainedArm, TrainingLog, empty_log
@@ -38,34 +37,6 @@ COLUMNS = (*TERMS, "guidance")
 #: Adam's L2 penalty, as in Zero-DCE's release.
 DECAY = 1e-4
 _CHUNK = 32
-
-
-@dataclass(frozen=True)
-class UnsupervisedArm:
-    """What is added to Zero-DCE's objective.
-
-    Attributes:
-        name: as on the command line.
-        guidance: name of a loss term that needs no reference, empty for none.
-        share: norm of its gradient as a share of that of the four losses, at the initial weights.
-            The paper gives no weight; 10 to 20 % is what methods, section 3.3, asks for.
-    """
-
-    name: str
-    guidance: str = ""
-    share: float = 0.15
-
-
-UNSUPERVISED: Registry[UnsupervisedArm] = Registry(
-    "unsupervised arm", group="equilux.unsupervised_arms"
-)
-for _arm, _summary in (
-    (UnsupervisedArm("zero-dce"), "Zero-DCE's four losses, nothing else"),
-    (UnsupervisedArm("zero-dce+sdag", "sdag"), "with SDAG in its cosine form"),
-    (UnsupervisedArm("zero-dce+sdag-l1", "sdag-l1"), "with SDAG in its published L1 form"),
-    (UnsupervisedArm("zero-dce+sdag-own", "sdag-own"), "with SDAG through the suite's own network"),
-):
-    UNSUPERVISED.add(_arm.name, _arm, summary=_summary)
 
 
 class CurveHost(Protocol):

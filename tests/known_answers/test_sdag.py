@@ -29,7 +29,7 @@ from torch import Tensor
 
 from benchmark.enhancers.published import PUBLISHED
 from benchmark.losses.reconstruction import PUBLISHED as WEIGHTS_NAME
-from benchmark.losses.reconstruction import Reconstruction, load_published
+from benchmark.losses.reconstruction import Reconstruction, load_own, load_published, similarity
 from benchmark.losses.sdag import Sdag, SdagL1
 from benchmark.weights import WeightStore
 
@@ -162,3 +162,14 @@ def test_without_standardising_nothing_is_redrawn(
     with torch.inference_mode():
         bare = (network(images * deviation + mean) - mean) / deviation
     assert ((bare - images).abs().mean((1, 2, 3)) - 2.25).abs().max() < 0.25
+
+
+def test_the_suites_own_network_ranks_as_the_method_intends(pictures: dict[str, Tensor]) -> None:
+    """Cosine over all 15 pairs: dark input .194, Zero-DCE .916, with SDAG .968, clean .977;
+    darkened .536, noisy .333."""
+    with torch.inference_mode():
+        network = load_own()
+        cosine = {n: float(similarity(network(i), i).mean()) for n, i in pictures.items()}
+    assert cosine["dark"] + 0.3 < cosine["zero-dce"] < cosine["zero-dce-sdag"]
+    assert cosine["zero-dce-sdag"] == pytest.approx(cosine["clean"], abs=0.05)
+    assert max(cosine["darkened"], cosine["noisy"]) < cosine["clean"] - 0.2

@@ -16,12 +16,16 @@ from benchmark.losses.base import Instruments
 from benchmark.losses.reconstruction import Reconstruction
 from benchmark.losses.unsupervised import TERMS, WEIGHTS
 from benchmark.registry import Entry
-from benchmark.training import Recipe, TrainedArm, TrainingData, TrainingUnit
-from benchmark.training.unsupervised import (
-    UNSUPERVISED,
-    UnsupervisedArm,
-    train_unsupervised,
+from benchmark.schedules.unsupervised import UNSUPERVISED, UnsupervisedArm
+from benchmark.training import (
+    Recipe,
+    TrainedArm,
+    TrainingData,
+    TrainingUnit,
+    load_host,
+    run_training,
 )
+from benchmark.training.unsupervised import train_unsupervised
 
 _BRANCHES = [("curve", "zero-dce"), ("curve", "zero-dce+sdag"), ("curve-full", "zero-dce")]
 
@@ -227,4 +231,24 @@ def test_a_wrong_request_says_what_is_wrong(
     with pytest.raises(SpecError, match="does not tell its curves"):
         train_unsupervised(
             unit_of("zero-dce", recipe, host="straight"), data, instruments=instruments
+        )
+
+
+def test_stages_pass_results_through_folders(
+    recipe: Recipe, data: TrainingData, guided: Instruments, tmp_path: Path
+) -> None:
+    pool, out = tmp_path / "pool", tmp_path / "out"
+    data.save(pool)
+    payload = {"host": "curve", "arm": "zero-dce+sdag", "seed": 0, "steps": 8}
+    payload["recipe"] = {"batch": 4, "scale_samples": 12}
+    run_training(payload, pool=pool, calibration=None, out=out, instruments=guided)
+    plain = replace(recipe, checkpoint_every=50, share_log=4)
+    direct = train_unsupervised(unit_of("zero-dce+sdag", plain), data, instruments=guided)
+    image = torch.rand(1, 3, 20, 30)
+    expected = TrainedHost(HOSTS.get("curve"), direct.state).enhance(image)
+    assert torch.equal(load_host("curve", out).enhance(image), expected)
+    # what has no schedule cannot do without calibration, nor the other way round
+    with pytest.raises(UnknownNameError, match="unsupervised arm"):
+        run_training(
+            payload | {"arm": "cals"}, pool=pool, calibration=None, out=out, instruments=guided
         )
