@@ -52,7 +52,7 @@ def match(found: Masks, truth: Masks, *, min_area: int) -> Matching:
     regions, count = named_components(found | truth)
     common = np.bincount(regions[found & truth], minlength=count + 1)
     total = np.bincount(regions.ravel(), minlength=count + 1)
-    real = common >= MIN_IOU * total
+    real = common / np.maximum(total, 1) >= MIN_IOU
     return Matching(
         invented=count_components(found, min_area=min_area, without=truth & real[regions]),
         lost=count_components(truth, without=found & real[regions]),
