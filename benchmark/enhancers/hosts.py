@@ -68,6 +68,13 @@ HOSTS.add(
     licence="Apache-2.0",
 )
 HOSTS.add(
+    "drbn+skf",
+    "benchmark.enhancers.skf.hosts:DRBN",
+    summary="DRBN with semantic features in its last recursion (SKF)",
+    citation="Yang et al., CVPR 2020; Wu et al., CVPR 2023",
+    licence="Apache-2.0",
+)
+HOSTS.add(
     "curve-full",
     "benchmark.enhancers.curve:FULL",
     summary="Zero-DCE's network as published, maps at full size; for its unsupervised training",

@@ -68,7 +68,7 @@ class KnowledgeBank(nn.Module, ABC):
 
 
 class SceneNet(nn.Module):
-    """U-Net of four scales, 0.2 M parameters.
+    """U-Net of five scales, 0.2 M parameters.
 
     Every picture is first brought to zero mean and unit spread: exposure says nothing about what is
     in it.
@@ -81,28 +81,32 @@ class SceneNet(nn.Module):
 
     def __init__(self, classes: int = len(CLASSES)) -> None:
         super().__init__()
-        self.stem = _block(3, 16, stride=2)
+        self.surface = _block(3, 12)
+        self.stem = _block(12, 16, stride=2)
         self.fine = nn.Sequential(_block(16, 32, stride=2), _block(32, 32))
         self.middle = nn.Sequential(_block(32, 48, stride=2), _block(48, 48))
         self.coarse = nn.Sequential(_block(48, 64, stride=2), _block(64, 64), _block(64, 64))
         self.join_middle = _block(48 + 64, 48)
         self.join_fine = _block(32 + 48, 32)
         self.join_stem = _block(16 + 32, 24)
-        self.head = nn.Conv2d(24, classes, 1)
+        self.join_surface = _block(12 + 24, 16)
+        self.head = nn.Conv2d(16, classes, 1)
 
     def forward(self, images: Tensor) -> Semantics:
         """Semantics of ``[B, 3, H, W]``, any size."""
         images = images.clamp(0, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
         spread = images.var((1, 2, 3), keepdim=True, unbiased=False)
-        stem = self.stem((images - mean) / (spread + 1e-6).sqrt())
+        surface = self.surface((images - mean) / (spread + 1e-6).sqrt())
+        stem = self.stem(surface)
         fine = self.fine(stem)
         middle = self.middle(fine)
         coarse = self.coarse(middle)
         middle = self.join_middle(torch.cat([middle, _sized(coarse, middle)], 1))
         fine = self.join_fine(torch.cat([fine, _sized(middle, fine)], 1))
         stem = self.join_stem(torch.cat([stem, _sized(fine, stem)], 1))
-        return Semantics(_sized(self.head(stem), images), (coarse, middle, fine))
+        surface = self.join_surface(torch.cat([surface, _sized(stem, surface)], 1))
+        return Semantics(self.head(surface), (coarse, middle, fine))
 
 
 class SceneBank(KnowledgeBank):

@@ -5,21 +5,34 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from benchmark.assets.fitting import initialised
+from benchmark.contexts import CONTEXTS
 from benchmark.enhancers.curve import CurveNetwork
-from benchmark.enhancers.hosts import HOSTS, Host
+from benchmark.enhancers.hosts import HOSTS, Host, TrainedHost
 from benchmark.enhancers.published.drbn import Drbn
 from benchmark.enhancers.published.retinexnet import RetinexNet
 from benchmark.enhancers.skf.attention import SemanticEmbedding
 from benchmark.enhancers.skf.hosts import CURVE_SITES, DRBN_SITES, RETINEXNET_SITES
 from benchmark.enhancers.skf.plug import SemanticHost, Site, with_semantics
 from benchmark.errors import WeightsError
-from benchmark.judges.semantics import SceneBank, SceneNet
+from benchmark.judges.semantics import SceneBank, SceneNet, load_bank
+from benchmark.losses.instruments import default_instruments
+from benchmark.training import (
+    Recipe,
+    TrainingData,
+    TrainingPool,
+    TrainingUnit,
+    calibrate,
+    load_host,
+    train_arm,
+)
 
 
 def bank(seed: int = 0, digest: str = "ab" * 32) -> SceneBank:
@@ -155,6 +168,52 @@ def test_a_copy_has_attention_of_its_own() -> None:
     assert not torch.allclose(network(images), twin(images))
 
 
-def test_is_registered_under_the_name_of_its_host() -> None:
-    assert HOSTS.get("curve+skf").name == "curve+skf"
-    assert HOSTS.get("curve+skf").parameters == PLUGGED["curve"].parameters
+@pytest.mark.parametrize("name", ["curve", "drbn"])
+def test_is_registered_and_trained_with_the_suite_s_own_bank(name: str) -> None:
+    registered = HOSTS.get(f"{name}+skf")
+    assert registered.name == f"{name}+skf"
+    network = registered.factory(1)
+    assert isinstance(network, SemanticHost)
+    assert size(network) == registered.parameters == PLUGGED[name].parameters
+    assert network._bank[0].digest == load_bank().digest
+    images = torch.rand(1, 3, 24, 30)
+    again = TrainedHost(registered, network.state_dict())
+    torch.testing.assert_close(again.enhance(images), network(images))
+
+
+@pytest.mark.slow
+def test_trains_in_an_arm_with_sch_and_continues_with_the_same_bytes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    references = rng.integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    pool = TrainingPool(
+        inputs=references // 4,
+        references=references,
+        landmarks=np.full((8, 5, 2), np.nan, np.float32),
+        labels=np.arange(8) % len(CONTEXTS),
+        samples=tuple(map(str, range(8))),
+    )
+    data = TrainingData(pool, np.eye(len(CONTEXTS))[pool.labels])
+    recipe = Recipe(steps=4, terms=("charbonnier", "sch"), scale_samples=8, checkpoint_every=2)
+    unit = TrainingUnit("curve+skf", "cals", 0, recipe)
+    instruments = default_instruments()
+    scale = calibrate(unit, data, instruments=instruments)
+    through = train_arm(unit, data, scale, instruments=instruments)
+
+    def kill(steps: int) -> None:
+        done.append(steps)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    done: list[int] = []
+    path = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        train_arm(unit, data, scale, instruments=instruments, checkpoint=path, advance=kill)
+    continued = train_arm(unit, data, scale, instruments=instruments, checkpoint=path)
+    assert (through.log.terms[..., 4].nan_to_num() > 0).any()  # col
+    for name, value in through.state.items():
+        assert torch.equal(value, continued.state[name])
+    continued.save(tmp_path)
+    images = torch.rand(1, 3, 40, 40)
+    loaded = load_host("curve+skf", tmp_path).enhance(images)
+    expected = TrainedHost(HOSTS.get("curve+skf"), through.state).enhance(images)
+    assert torch.equal(loaded, expected)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from benchmark.assets.fitting import initialised
 from benchmark.enhancers.curve import HOST as CURVE_HOST
 from benchmark.enhancers.hosts import Host
+from benchmark.enhancers.published.drbn import Drbn
 from benchmark.enhancers.skf.plug import Site, with_semantics
 from benchmark.judges.semantics import SceneNet, load_bank
 
@@ -33,3 +37,15 @@ def plugged(host: Host, sites: tuple[Site, ...]) -> Host:
 
 
 CURVE = plugged(CURVE_HOST, CURVE_SITES)
+
+#: DRBN as published, from random weights; its bands are at a quarter, a half and the whole size.
+DRBN = plugged(
+    Host(
+        name="drbn",
+        factory=partial(initialised, Drbn),
+        parameters=557_668,
+        licence="Apache-2.0",
+        citation="Yang et al., From fidelity to perceptual quality, CVPR 2020",
+    ),
+    DRBN_SITES,
+)
