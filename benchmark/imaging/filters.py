@@ -94,7 +94,7 @@ def bank(images: Tensor, vertical: Sequence[Array], horizontal: Sequence[Array])
     batch, _, _, width = images.shape
     tall = torch.as_tensor(np.concatenate(vertical), dtype=images.dtype, device=images.device)
     wide = torch.as_tensor(np.stack(horizontal), dtype=images.dtype, device=images.device)
-    columns = torch.matmul(tall, images[:, 0]).view(batch, len(vertical), -1, width)
+    columns = torch.matmul(tall, images[:, 0]).view(batch, len(vertical), len(vertical[0]), width)
     return torch.matmul(columns, wide.mT)
 
 

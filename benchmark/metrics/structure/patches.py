@@ -24,8 +24,10 @@ def patch_side(height: int, width: int) -> int:
 def min_patch_structure(images: Tensor, references: Tensor, valid: Tensor | None = None) -> Tensor:
     """First percentile, over overlapping patches, of the correlation of gradients.
 
-    For a patch with gradients g and h it is (<g.h> + c) / (sqrt(<g.g> <h.h>) + c): SSIM's structure
-    term in the gradient domain, after Cap et al. 2025. Patches step by a quarter of their side.
+    For a patch with gradients g and h it is (<g.h> + c) / sqrt((<g.g> + c) (<h.h> + c)), after Cap
+    et al. 2025 the correlation of gradients, c keeping noise from counting. With c outside the
+    root, as in SSIM's structure term, a patch wiped blank would score 1; here it scores near 0.
+    Patches step by a quarter of their side.
 
     Args:
         images: ``[B, 3, H, W]`` sRGB in [0, 1].
@@ -37,7 +39,7 @@ def min_patch_structure(images: Tensor, references: Tensor, valid: Tensor | None
         smaller than a patch.
     """
     side = patch_side(*images.shape[-2:])
-    if min(images.shape[-2:]) < side:
+    if not len(images) or min(images.shape[-2:]) < side:
         return images.new_full((len(images),), torch.nan)
     first, second = (sobel(luminance(batch)) for batch in (images, references))
     products = torch.stack(
@@ -45,7 +47,7 @@ def min_patch_structure(images: Tensor, references: Tensor, valid: Tensor | None
     )
     stride = max(1, side // 4)
     common, own, other = functional.avg_pool2d(products, side, stride).flatten(2).unbind(1)
-    score = (common + SOFT**2) / ((own * other).clamp(min=0).sqrt() + SOFT**2)
+    score = (common + SOFT**2) / ((own + SOFT**2) * (other + SOFT**2)).sqrt()
     counted = torch.maximum(own, other) >= SILENT**2
     if valid is not None:
         share = functional.avg_pool2d(valid[:, None].to(score.dtype), side, stride)

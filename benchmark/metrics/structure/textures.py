@@ -30,7 +30,7 @@ class Textures(Scorer):
         ),
         MetricSpec(
             "min_patch_structure",
-            "1",
+            "2",
             1,
             "",
             (-1, 1),
