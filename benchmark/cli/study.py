@@ -25,10 +25,13 @@ class Studies(StrEnum):
     """Which there are."""
 
     CALS = "cals"
+    SKF = "skf"
 
 
 def study(  # noqa: PLR0917 - options are given by name
-    name: Annotated[Studies, typer.Argument(help="cals: context x time with controls.")],
+    name: Annotated[
+        Studies, typer.Argument(help="cals: context x time with controls; skf: its parts.")
+    ],
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
     profile: Annotated[Profiles, typer.Option(help="Sizes, steps and seeds.")] = Profiles.QUICK,
     control: Annotated[
@@ -44,7 +47,15 @@ def study(  # noqa: PLR0917 - options are given by name
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plans and stop.")] = False,
 ) -> None:
-    """Train the four arms and the controls, and print effects, interaction and controls."""
+    """cals: train the four arms and the controls, print effects, interaction and controls.
+
+    skf: train one host with and without SKF's parts; it has no task, no control and no cache.
+    """
+    if name is Studies.SKF:
+        from benchmark.cli.skf_study import skf_study
+
+        skf_study(profile=profile.value, device=torch_device(device), runs=runs, dry_run=dry_run)
+        return
     from benchmark.paths import cache_root
     from benchmark.progress import Reporter
     from benchmark.runner.store import Store
