@@ -16,14 +16,17 @@ from benchmark.losses.base import Instruments
 from benchmark.losses.reconstruction import Reconstruction
 from benchmark.losses.unsupervised import TERMS, WEIGHTS
 from benchmark.registry import Entry
+from benchmark.schedules.table import FAMILIES
 from benchmark.schedules.unsupervised import UNSUPERVISED, UnsupervisedArm
 from benchmark.training import (
     Recipe,
     TrainedArm,
     TrainingData,
     TrainingUnit,
+    calibrate,
     load_host,
     run_training,
+    train_arm,
 )
 from benchmark.training.unsupervised import train_unsupervised
 
@@ -252,3 +255,16 @@ def test_stages_pass_results_through_folders(
         run_training(
             payload | {"arm": "cals"}, pool=pool, calibration=None, out=out, instruments=guided
         )
+
+
+def test_sdag_plugs_into_training_with_pairs_too(
+    recipe: Recipe, data: TrainingData, guided: Instruments
+) -> None:
+    both = replace(recipe, steps=3, terms=("charbonnier", "sdag"))
+    unit = unit_of("uniform", both)
+    calibration = calibrate(unit, data, instruments=guided)
+    log = train_arm(unit, data, calibration, instruments=guided).log
+    present = log.terms[:, [0, 2]]
+    column = FAMILIES.index("rec")
+    assert (present[..., column] > 0).all()
+    assert (log.weights[:, [0, 2], column] > 0).all()
