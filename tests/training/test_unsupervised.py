@@ -53,7 +53,7 @@ def same_weights(one: TrainedArm, other: TrainedArm) -> bool:
 def test_training_lowers_its_own_objective_and_brightens(
     host: str, arm: str, data: TrainingData, guided: Instruments
 ) -> None:
-    recipe = Recipe(steps=40, batch=8, scale_samples=8)
+    recipe = Recipe(steps=25, batch=8, scale_samples=8)
     result = train_unsupervised(unit_of(arm, recipe, host=host), data, instruments=guided)
     assert result.log.loss[-4:].mean() < 0.7 * result.log.loss[:4].mean()
     images = torch.as_tensor(data.pool.inputs).permute(0, 3, 1, 2) / 255
@@ -135,7 +135,7 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize(
     "case",
-    [("zero-dce", 1, 0.0), ("zero-dce+sdag", 5, 0.0), ("zero-dce+sdag", 7, 0.9)],
+    [("zero-dce", 1, 0.9), ("zero-dce+sdag", 5, 0.0)],
 )
 def test_a_killed_training_ends_with_the_same_bytes(
     case: tuple[str, int, float],
