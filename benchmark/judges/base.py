@@ -85,6 +85,8 @@ class Segmenter(Judge):
 
     #: Names of the masks that it gives, as in :class:`benchmark.data.views.Views`.
     structures: tuple[str, ...]
+    #: Smallest side of a picture that it can look at, pixels.
+    smallest: int = 1
 
     @abstractmethod
     def segment(self, images: Tensor, valid: Tensor | None = None) -> Mapping[str, Tensor]:

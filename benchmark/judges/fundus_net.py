@@ -130,6 +130,7 @@ class FundusSegmenter(Segmenter):
     """
 
     structures = STRUCTURES
+    smallest = SMALLEST
 
     def __init__(self, *, device: str = "cpu", folder: Path | None = None) -> None:
         super().__init__(device=device)

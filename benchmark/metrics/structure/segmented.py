@@ -81,7 +81,7 @@ class Segmented(Scorer):
         """What the judge finds in inputs and clean references, and true centrelines, packed."""
         state: dict[str, NDArray[np.generic]] = {}
         organ = self._organ
-        if organ is None or organ not in evalset.masks:
+        if organ is None or organ not in evalset.masks or not self._can_see(evalset):
             return state
         rows = np.arange(len(evalset))
         for name, images in (("input", evalset.inputs), ("reference", evalset.references)):
@@ -107,10 +107,10 @@ class Segmented(Scorer):
     def score(
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
     ) -> dict[str, Column]:
-        """See :class:`Scorer`; NaN where the reference has no such mask or nothing is valid."""
+        """See :class:`Scorer`; NaN without such a mask, a valid pixel, or size enough to judge."""
         unknown = np.full(len(index), np.nan)
         columns = {spec.name.removesuffix(self._suffix): unknown for spec in self.specs}
-        if len(index):
+        if len(index) and self._can_see(evalset):
             found = self._segment(outputs, index, evalset)
             columns |= self._of_organ(found, index, evalset, state)
             columns |= _of_lesions(found, index, evalset)
@@ -162,6 +162,9 @@ class Segmented(Scorer):
         if valid is None:
             return masks
         return {name: mask & valid.cpu().numpy() for name, mask in masks.items()}
+
+    def _can_see(self, evalset: EvalSet) -> bool:
+        return min(evalset.references.shape[1:3]) >= self._segmenter.smallest
 
     @property
     def _organ(self) -> str | None:
