@@ -15,7 +15,7 @@ from benchmark.data.evalset import EvalSet
 from benchmark.errors import WeightsError
 from benchmark.judges.arithmetic import full_precision
 from benchmark.metrics.base import Column, MetricSpec, Scorer, State, Unavailable
-from benchmark.metrics.fidelity import column, to_batch
+from benchmark.metrics.fidelity import column, inside, to_batch, valid_pixels
 from benchmark.weights import WeightStore, load_tensors, require
 from benchmark.weights.store import mending_command
 
@@ -51,14 +51,21 @@ class _Lpips(Scorer):
     def score(
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
     ) -> dict[str, Column]:
-        """See :class:`Scorer`; NaN where the images are too small for the trunk."""
+        """See :class:`Scorer`; NaN where the images are too small or no pixel is valid.
+
+        Outside the valid pixels the output is taken to be the reference.
+        """
         name = self.specs[0].name
         if min(outputs.shape[-2:]) < _MIN_SIDE[self.trunk]:
             return {name: np.full(len(outputs), np.nan)}
         references = to_batch(evalset.references[index], outputs)
+        valid = valid_pixels(evalset, index, outputs)
+        shown = inside(outputs, references, valid)
         with full_precision():
-            distance = self._model(outputs * 2 - 1, references * 2 - 1)
-        return {name: column(distance.flatten())}
+            distance = column(self._model(shown * 2 - 1, references * 2 - 1).flatten())
+        if valid is not None:
+            distance[~valid.any(2).any(1).cpu().numpy()] = np.nan
+        return {name: distance}
 
     @cached_property
     def _model(self) -> Any:
@@ -68,7 +75,7 @@ class _Lpips(Scorer):
 def _spec(trunk: Trunk, licence: str) -> MetricSpec:
     return MetricSpec(
         f"lpips-{trunk}",
-        "1",
+        "2",
         -1,
         "",
         (0, np.inf),

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from benchmark.data.evalset import EvalSet
 from benchmark.metrics.base import Column, MetricSpec, Scorer, State, Unavailable
-from benchmark.metrics.fidelity import column, to_batch
+from benchmark.metrics.fidelity import column, inside, to_batch, valid_pixels
 from benchmark.registry import unknown_name
 from benchmark.weights import Located, locate
 
@@ -75,7 +75,7 @@ class PyiqaMetric(Scorer):
         direction: Literal[1, -1] = -1 if config.get("lower_better") else 1
         self.spec = MetricSpec(
             alias or PREFIX + name,
-            "1",
+            "2" if reference else "1",  # 2: nothing outside the valid pixels matters
             direction,
             unit,
             value_range or _range(str(config.get("score_range", ""))),
@@ -117,17 +117,33 @@ class PyiqaMetric(Scorer):
     def score(
         self, outputs: Tensor, index: NDArray[np.int64], evalset: EvalSet, state: State
     ) -> dict[str, Column]:
-        """See :class:`Scorer`; NaN where the images are too small for the metric."""
-        references = (
-            to_batch(evalset.references[index], outputs) if "reference" in self.spec.needs else None
-        )
+        """See :class:`Scorer`; NaN where the images are too small for the metric.
+
+        Against a reference nothing outside the valid pixels matters: there the output is taken to
+        be the reference, and where no pixel is valid the score is NaN. Without a reference the
+        metric judges the whole picture.
+        """
+        references = None
+        if "reference" in self.spec.needs:
+            references = to_batch(evalset.references[index], outputs)
+            valid = valid_pixels(evalset, index, outputs)
+            if valid is not None:
+                return {self.spec.name: self._within(outputs, references, valid)}
+        return {self.spec.name: self._scores(outputs, references)}
+
+    def _within(self, outputs: Tensor, references: Tensor, valid: Tensor) -> Column:
+        """Scores ``[B]`` against references, of valid pixels ``[B, H, W]``."""
+        scores = self._scores(inside(outputs, references, valid), references)
+        return np.where(valid.any(2).any(1).cpu().numpy(), scores, np.nan)
+
+    def _scores(self, outputs: Tensor, references: Tensor | None) -> Column:
         if self.name in _BATCHED:
-            return {self.spec.name: self._ask(outputs, references)}
+            return self._ask(outputs, references)
         rows = [
             self._ask(outputs[i : i + 1], None if references is None else references[i : i + 1])
             for i in range(len(outputs))
         ]
-        return {self.spec.name: np.concatenate(rows) if rows else np.empty(0)}
+        return np.concatenate(rows) if rows else np.empty(0)
 
     def _ask(self, outputs: Tensor, references: Tensor | None) -> Column:
         if not len(outputs):
@@ -181,6 +197,17 @@ class Psnr(PyiqaMetric):
             summary="peak signal-to-noise ratio on RGB (pyiqa), at most 100 dB",
             eps=1e-10,
         )
+
+    def _within(self, outputs: Tensor, references: Tensor, valid: Tensor) -> Column:
+        """Of the valid pixels alone, as a picture one row high: to a mean of squares it is one."""
+        pairs = zip(outputs, references, valid, strict=True)
+        rows = [
+            self._ask(image[:, where][None, :, None], reference[:, where][None, :, None])
+            if where.any()
+            else np.full(1, np.nan)
+            for image, reference, where in pairs
+        ]
+        return np.concatenate(rows) if rows else np.empty(0)
 
 
 class Gmsd(PyiqaMetric):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skimage.color
@@ -137,8 +139,6 @@ def test_skin_tone_shift_takes_the_short_way_round() -> None:
 
 
 def test_skin_tone_shift_without_masks_is_unknown(evalset: EvalSet) -> None:
-    from dataclasses import replace
-
     bare = replace(evalset, masks={})
     found = make_scorer("skin").score(batch(evalset.inputs), np.arange(6), bare, {})
     assert np.isnan(found["ita_shift_abs"]).all()
@@ -148,3 +148,87 @@ def test_lab_agrees_with_skimage(evalset: EvalSet) -> None:
     found = to_lab(batch(evalset.references)).permute(0, 2, 3, 1).numpy()
     expected = skimage.color.rgb2lab(evalset.references / 255)
     np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def windowed(evalset: EvalSet) -> EvalSet:
+    """Only a window of the fourth sample is valid, nothing of the second, and all of the others."""
+    valid = np.ones(evalset.references.shape[:3], dtype=bool)
+    valid[1] = False
+    valid[3] = False
+    valid[3, 20:90, 35:110] = True
+    return replace(evalset, masks={**evalset.masks, "valid": valid})
+
+
+def test_psnr_over_valid_pixels_in_closed_form(windowed: EvalSet) -> None:
+    index, valid = np.arange(len(windowed)), windowed.masks["valid"]
+    scorer = make_scorer("psnr")
+    found = scorer.score(batch(windowed.inputs), index, windowed, {})["psnr"]
+    errors = ((windowed.inputs / 255 - windowed.references / 255) ** 2).mean(-1)
+    expected = [-10 * np.log10(errors[i][valid[i]].mean()) if i != 1 else np.nan for i in index]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    everywhere = scorer.score(batch(windowed.inputs), index, replace(windowed, masks={}), {})
+    assert abs(found[3] - everywhere["psnr"][3]) > 0.1
+    np.testing.assert_allclose(found[[0, 2]], everywhere["psnr"][[0, 2]], atol=1e-5)
+    same = scorer.score(batch(windowed.references), index, windowed, {})["psnr"]
+    np.testing.assert_allclose(same[[0, 2, 3]], 100, atol=1e-4)
+
+
+def test_ssim_over_windows_centred_on_valid_pixels(windowed: EvalSet) -> None:
+    index, valid = np.arange(len(windowed)), windowed.masks["valid"]
+    found = make_scorer("ssim").score(batch(windowed.inputs), index, windowed, {})["ssim"]
+    for row in index:
+        shown = np.where(valid[row, ..., None], windowed.inputs[row], windowed.references[row])
+        _, similarity = skimage.metrics.structural_similarity(
+            shown,
+            windowed.references[row],
+            channel_axis=2,
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
+        centres = valid[row].copy()
+        centres[:5] = centres[-5:] = False
+        centres[:, :5] = centres[:, -5:] = False
+        expected = similarity[centres].mean() if centres.any() else np.nan
+        np.testing.assert_allclose(found[row], expected, atol=2e-6)
+    assert np.isnan(found[1])
+
+
+def test_colour_difference_over_valid_pixels(windowed: EvalSet) -> None:
+    index, valid = np.arange(len(windowed)), windowed.masks["valid"]
+    found = make_scorer("delta_e").score(batch(windowed.inputs), index, windowed, {})["delta_e"]
+    lab = [skimage.color.rgb2lab(images / 255) for images in (windowed.inputs, windowed.references)]
+    difference = skimage.color.deltaE_ciede2000(*lab)
+    expected = [difference[i][valid[i]].mean() if i != 1 else np.nan for i in index]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_skin_tone_of_valid_skin_only(windowed: EvalSet) -> None:
+    index = np.arange(len(windowed))
+    tinted = windowed.references.copy()
+    tinted[3][~windowed.masks["valid"][3]] = (0, 255, 0)
+    found = make_scorer("skin").score(batch(tinted), index, windowed, {})["ita_shift"]
+    assert np.isnan(found[1])
+    np.testing.assert_allclose(np.delete(found, 1), 0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["psnr", "ssim", "gmsd", "fsim", "vsi", "delta_e", "lpips-squeeze", "textures"]
+)
+def test_what_is_not_valid_cannot_matter(windowed: EvalSet, trunks: None, name: str) -> None:
+    index, valid = np.arange(len(windowed)), windowed.masks["valid"]
+    scribbled = windowed.inputs.copy()
+    scribbled[~valid] = np.random.default_rng(0).integers(0, 256, (np.sum(~valid), 3))
+    scorer = make_scorer(name)
+    with torch.inference_mode():
+        answers = [
+            scorer.score(batch(images), index, windowed, scorer.prepare(windowed))
+            for images in (windowed.inputs, scribbled)
+        ]
+    for spec in scorer.specs:
+        plain, other = (answer[spec.name] for answer in answers)
+        assert np.isfinite(plain).tolist() == [i != 1 for i in index], spec.name
+        np.testing.assert_array_equal(plain, other, err_msg=spec.name)
