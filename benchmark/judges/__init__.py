@@ -108,8 +108,10 @@ for _card in (
         trained_on="nothing",
         source="settings in benchmark.judges.lungs.LungSettings",
         caveats=(
-            "mean Dice 0.66 on 77 clean radiographs (women 0.69, men 0.65): it misses a third",
-            "misses what a disease or the heart whitens; expects both lungs upright in the window",
+            "mean Dice 0.72 on 77 clean radiographs (women 0.75, men 0.70; ap 0.67, pa 0.77)",
+            "finds too little, and 0.01 more of Dice in degraded copies than in the clean ones",
+            "five of those masks showed what is outlined there; nothing was fitted to them",
+            "sees no lung behind the heart or whitened by disease; expects both lungs upright",
         ),
     ),
     JudgeCard(
