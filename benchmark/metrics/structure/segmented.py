@@ -164,7 +164,7 @@ class Segmented(Scorer):
         return {name: mask & valid.cpu().numpy() for name, mask in masks.items()}
 
     def _can_see(self, evalset: EvalSet) -> bool:
-        return min(evalset.references.shape[1:3]) >= self._segmenter.smallest
+        return bool(min(evalset.references.shape[1:3]) >= self._segmenter.smallest)
 
     @property
     def _organ(self) -> str | None:
