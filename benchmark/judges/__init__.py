@@ -115,6 +115,22 @@ for _card in (
         ),
     ),
     JudgeCard(
+        name="lwnet",
+        version="1",
+        kind="segmenter",
+        summary="published W-Net for vessels, trained on photographs of patients",
+        target="benchmark.judges.lwnet:WNetSegmenter",
+        weights=("lwnet-drive",),
+        licence="MIT",
+        trained_on="DRIVE: 20 photographs of a Dutch screening programme, one camera",
+        source="Galdran et al. 2022, agaldran/lwnet",
+        caveats=(
+            "meant for fields of view of 512 px; smaller pictures are enlarged",
+            "error per group is not published; has seen few pigmentations",
+            "slow: four passes at 512 px for every picture",
+        ),
+    ),
+    JudgeCard(
         name="sign-judge",
         version="1",
         kind="reader",

@@ -143,6 +143,17 @@ _add(
         note="trained on MS-Celeb-1M, whose consent is contested; from foamliu/MobileFaceNet",
     )
 )
+_add(
+    WeightFile(
+        name="lwnet-drive",
+        file="lwnet_wnet_drive.pth",
+        sha256=("91f0cada4b26ece63464b05be60f9b3a51f1bcd1f764081d07d3a35961118de1",),
+        size=919_662,
+        licence="MIT",
+        used_for="vessel segmenter lwnet, trained on photographs of patients",
+        note="W-Net of agaldran/lwnet, trained on the 20 training eyes of DRIVE",
+    )
+)
 for _depth, _digest, _size in (
     (20, "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8", 1_099_231),
     (56, "4bfd97631478d6b638d2764fd2baff3edb1d7d82252d54439343b6596b9b5367", 3_471_733),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # knowing about weights must not import torch
     from torch import Tensor
 
 #: Where training code keeps the weights beside other things; averaged ones are what it tests with.
-_NESTED = ("state_dict", "params_ema", "params")
+_NESTED = ("state_dict", "model_state_dict", "params_ema", "params")
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
