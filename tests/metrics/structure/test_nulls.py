@@ -81,7 +81,7 @@ def test_the_floor_counts_every_component_of_the_judge(
     assert seen["vessels:frangi"][0] == 2
     # on a flat picture no judge sees anything: there the floor is zero
     flat = count_seen(images[:1], device="cpu", valid=valid[:1])
-    assert {name: counts.tolist() for name, counts in flat.items()} == dict.fromkeys(KEYS, [0])
+    assert {name: counts.tolist() for name, counts in flat.items()} == {key: [0] for key in KEYS}
 
 
 def test_nothing_outside_the_field_counts(phantoms: tuple[torch.Tensor, torch.Tensor]) -> None:
