@@ -16,7 +16,7 @@ from benchmark.weights import WEIGHTS
 
 
 def accept(name: str, folder: Path, state: dict[str, torch.Tensor]) -> None:
-    """Put a state dict where the weights of ``name`` belong, and let its digest be the right one."""
+    """Put a state dict where the weights of ``name`` belong and let its digest be right."""
     weight = WEIGHTS.get(name)
     path = folder / weight.file
     torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
