@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, label
+from scipy.ndimage import distance_transform_edt, label
 from skimage.filters import threshold_otsu
 from skimage.morphology import convex_hull_image
 from torch import Tensor
 
 from benchmark.imaging.colour import luminance
+from benchmark.imaging.filters import filter_matrix, gaussian_taps
 from benchmark.judges.base import Segmenter
 
 Mask = NDArray[np.bool_]
@@ -123,12 +124,19 @@ def _contrast(light: Plane, window: Mask, side: int, setting: LungSettings) -> P
     weight = window.astype(np.float64)
     log = np.log(light + setting.black) * weight
     near, far = (
-        gaussian_filter(log, scale * side, mode="constant", truncate=3)
-        / np.maximum(gaussian_filter(weight, scale * side, mode="constant", truncate=3), 1e-6)
+        _smoothed(log, scale * side) / np.maximum(_smoothed(weight, scale * side), 1e-6)
         for scale in (setting.smooth, setting.surround)
     )
     contrast: Plane = (near - far) * weight
     return contrast
+
+
+def _smoothed(plane: Plane, sigma: float) -> Plane:
+    """A Gaussian with zeros beyond the border, as matrices: at this width that is far faster."""
+    taps = gaussian_taps(sigma, truncate=3)
+    rows, columns = (filter_matrix(size, taps, border="zero") for size in plane.shape)
+    smooth: Plane = rows @ plane @ columns.T
+    return smooth
 
 
 def _largest(dark: Mask, *, radius: float, least: float) -> Mask:
