@@ -111,7 +111,8 @@ for _card in (
             "mean Dice 0.72 on 77 clean radiographs (women 0.75, men 0.70; ap 0.67, pa 0.77)",
             "finds too little, and 0.01 more of Dice in degraded copies than in the clean ones",
             "five of those masks showed what is outlined there; nothing was fitted to them",
-            "sees no lung behind the heart or whitened by disease; expects both lungs upright",
+            "sees no lung behind the heart or whitened by disease, expects both upright",
+            "does not refuse a picture with black and white exchanged",
         ),
     ),
     JudgeCard(
