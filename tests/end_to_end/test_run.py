@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -124,8 +125,13 @@ def assert_group_is_gone(group: int) -> None:
 def test_interrupted_it_exits_130_and_says_how_to_go_on(
     tiny_task: Path, command: Callable[..., list[str]], tmp_path: Path
 ) -> None:
+    # a worker of the test runner ignores Ctrl-C, and what it starts would inherit that
+    listen = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
-        command(*run_arguments(tiny_task, tmp_path)),
+        [sys.executable, "-c", listen, *command(*run_arguments(tiny_task, tmp_path))],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

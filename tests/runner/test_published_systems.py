@@ -60,7 +60,8 @@ def test_no_task_runs_a_published_system_by_default() -> None:
 
 
 def test_the_manifest_says_what_it_is_and_what_it_learned_from() -> None:
-    row = _description(SystemRun("zero-dce", "", -1, "zero-dce"))
+    request = resolve(find_task("face-identity"), profile="smoke", device="cpu")
+    row = _description(request, SystemRun("zero-dce", "", -1, "zero-dce"))
     assert (row["kind"], row["parameters"]) == ("published", 79_416)
     assert row["licence"] == "CC-BY-NC-4.0"
     assert row["note"].endswith("trained on sice")
