@@ -126,13 +126,22 @@ class PredictorRecord(_Record):
     card: Mapping[str, Any]
 
 
+class InstrumentRecord(_Record):
+    """What computed some metrics: a judge with the digest of its weights, versions, settings."""
+
+    name: str
+    metrics: tuple[str, ...]
+    identity: Mapping[str, str]
+
+
 class Manifest(_Record):
     """What a run says about itself.
 
     ``statistics`` (optional) holds the settings of the statistics, for example ``n_min``; they are
     listed in the method notes as they are. ``predictor`` (optional) is the network that told the
     schedule which context a picture is of. ``specification`` (optional) is the task file as it was,
-    ``data`` (optional) where the pictures came from and how they were read.
+    ``data`` (optional) where the pictures came from and how they were read. ``instruments`` is
+    empty in runs that were made before it was recorded.
     """
 
     format: Literal[1]
@@ -157,6 +166,7 @@ class Manifest(_Record):
     predictor: PredictorRecord | None = None
     specification: Mapping[str, Any] = {}
     data: Mapping[str, Any] = {}
+    instruments: tuple[InstrumentRecord, ...] = ()
 
     def metric(self, name: str) -> MetricRecord:
         """The metric called ``name``.

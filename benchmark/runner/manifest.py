@@ -82,6 +82,10 @@ def make_manifest(
             *_leaks(request),
         ],
         "protocol": spec.protocol,
+        "instruments": [
+            {"name": one.name, "metrics": list(one.metrics), "identity": one.identity}
+            for one in plan.scorers.scorers.values()
+        ],
         "predictor": _predictor(request),
         "warnings": _warnings(request, plan, store, samples),
         "licences": _licences(request, plan),
