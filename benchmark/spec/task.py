@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -127,11 +127,16 @@ class Metrics(Spec):
 
 
 class HostStudy(Spec):
-    """A host trained in several arms that differ in the schedule alone."""
+    """A host trained in several arms that differ in the schedule alone; a bare name is enough."""
 
     host: Name
-    arms: list[Name] = Field(min_length=1)
-    baseline: Name
+    arms: list[Name] = Field(default=["matched", "cals"], min_length=1)
+    baseline: Name = "matched"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"host": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _baseline_is_an_arm(self) -> Self:

@@ -27,6 +27,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
+    @classmethod
+    def why_not(cls, key: str) -> str | None:
+        """Why a key that a person may well write is not one; None where there is no more to say."""
+        return None
+
 
 S = TypeVar("S", bound=Spec)
 
@@ -125,7 +130,7 @@ def _explain(path: Path, model: type[Spec], problem: Any, lines: dict[Path_, int
         known = _fields_at(model, problem["loc"][:-1])
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        message = f"unknown key; {hint}"
+        message = model.why_not(key) or f"unknown key; {hint}"
     elif problem["type"] == "missing":
         message = "this key is required"
     return f"{path}:{line}: {key}: {message}"

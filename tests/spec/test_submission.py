@@ -15,7 +15,7 @@ from benchmark.spec.submission import find_submission, submission_names
 def test_every_committed_submission_is_sound() -> None:
     assert submission_names()
     for name in submission_names():
-        assert find_submission(name).enhancer in ENHANCERS
+        assert find_submission(name).origin.target in ENHANCERS
 
 
 def test_a_wrong_name_gets_suggestions() -> None:
