@@ -79,7 +79,6 @@ _SCORES = frozenset(
         *("benchmark", "leaderboard", "model-index"),
     }
 )
-)
 
 
 class Weights(Spec):
