@@ -5,7 +5,18 @@ from __future__ import annotations
 import typer
 
 from benchmark import __version__
-from benchmark.cli import card, catalogue, data, instruments, probe, run, selftest, study, weights
+from benchmark.cli import (
+    card,
+    catalogue,
+    data,
+    instruments,
+    leaderboard,
+    probe,
+    run,
+    selftest,
+    study,
+    weights,
+)
 
 app = typer.Typer(
     name="benchmark",
@@ -41,3 +52,4 @@ app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
 app.add_typer(instruments.app, name="instruments")
+app.add_typer(leaderboard.app, name="leaderboard")

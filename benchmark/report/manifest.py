@@ -89,6 +89,7 @@ class AxisRecord(_Record):
     name: str
     role: Literal["sensitive", "context", "control"]
     levels: tuple[str, ...]
+    excluded: tuple[str, ...] = ()
     title: str = ""
 
 
@@ -140,7 +141,8 @@ class Manifest(_Record):
     ``statistics`` (optional) holds the settings of the statistics, for example ``n_min``; they are
     listed in the method notes as they are. ``predictor`` (optional) is the network that told the
     schedule which context a picture is of. ``specification`` (optional) is the task file as it was,
-    ``data`` (optional) where the pictures came from and how they were read. ``instruments`` is
+    ``data`` (optional) where the pictures came from and how they were read, ``analysis`` (optional)
+    what the statistics were told, so that anybody can compute them again. ``instruments`` is
     empty in runs that were made before it was recorded.
     """
 
@@ -167,6 +169,7 @@ class Manifest(_Record):
     specification: Mapping[str, Any] = {}
     data: Mapping[str, Any] = {}
     instruments: tuple[InstrumentRecord, ...] = ()
+    analysis: Mapping[str, Any] = {}
 
     def metric(self, name: str) -> MetricRecord:
         """The metric called ``name``.

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -18,8 +13,8 @@ from benchmark.files import write_bytes, write_text
 from benchmark.report import facts, figures, gallery, standings, tables
 from benchmark.report.highlights import effect_sentence, gap_sentence, spread_metrics
 from benchmark.report.manifest import ComparisonRecord, MetricRecord
+from benchmark.report.markup import assets, environment, slug
 from benchmark.report.model import RunView
-from benchmark.report.palette import css_variables
 from benchmark.report.sections import Section, sections
 from benchmark.report.summary import lines
 from benchmark.report.svg import inline, png_bytes, svg_bytes
@@ -50,16 +45,6 @@ def write_report(view: RunView) -> Path:
 
 
 def _render(view: RunView, parts: tuple[Section, ...], drawn: dict[str, Drawing]) -> str:
-    environment = Environment(
-        loader=PackageLoader("benchmark.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-    environment.filters |= {"humanise": humanise, "slug": slug}
-    style, script = _style(), _static("report.js")
     manifest = view.manifest
     quality = next(
         (m for m in manifest.headline_metrics if m.name == manifest.headline.quality), None
@@ -67,42 +52,43 @@ def _render(view: RunView, parts: tuple[Section, ...], drawn: dict[str, Drawing]
     spread = spread_metrics(view)
     first = {f"groups-{slug(metric.name)}" for metric in (*spread, *manifest.headline_metrics)}
     others = {n: d for n, d in drawn.items() if n.startswith("groups-") and n not in first}
-    return environment.get_template("report.html").render(
-        manifest=manifest,
-        digest=view.digest,
-        style=Markup(style),
-        script=Markup(script),
-        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
-        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
-        highlights=[gap_sentence(view, metric) for metric in spread],
-        sections=parts,
-        part_findings=[sentence for part in parts for sentence in part.findings],
-        effect_sentences=_effect_sentences(view, spread),
-        reconstruction=RECONSTRUCTION if manifest.reconstructed else "",
-        headlines=[
-            tables.headline(view, metric, quality if i == 0 and quality is not metric else None)
-            for i, metric in enumerate(spread)
-        ],
-        drawn={name: drawing for name, drawing in drawn.items() if name not in others},
-        gaps=tables.gaps(view),
-        groups=[
-            (tables.groups(view, metric), others.get(f"groups-{slug(metric.name)}"))
-            for metric in view.metrics_in(view.groups)
-        ],
-        effects=[tables.arm_effects(view, comparison) for comparison in manifest.comparisons],
-        tiers=standings.tiers(view),
-        strata=standings.strata(view),
-        gallery=gallery.build(view),
-        facts=[
-            facts.systems(view),
-            facts.metrics(view),
-            facts.phases(view),
-            facts.licences(view),
-            facts.files(view),
-        ],
-        unavailable=[metric for metric in manifest.metrics if not metric.available],
-        gap_verdicts=GAP_VERDICTS.values(),
-        effect_verdicts=EFFECT_VERDICTS.values(),
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            manifest=manifest,
+            digest=view.digest,
+            assets=assets(),
+            highlights=[gap_sentence(view, metric) for metric in spread],
+            sections=parts,
+            part_findings=[sentence for part in parts for sentence in part.findings],
+            effect_sentences=_effect_sentences(view, spread),
+            reconstruction=RECONSTRUCTION if manifest.reconstructed else "",
+            headlines=[
+                tables.headline(view, metric, quality if i == 0 and quality is not metric else None)
+                for i, metric in enumerate(spread)
+            ],
+            drawn={name: drawing for name, drawing in drawn.items() if name not in others},
+            gaps=tables.gaps(view),
+            groups=[
+                (tables.groups(view, metric), others.get(f"groups-{slug(metric.name)}"))
+                for metric in view.metrics_in(view.groups)
+            ],
+            effects=[tables.arm_effects(view, comparison) for comparison in manifest.comparisons],
+            tiers=standings.tiers(view),
+            strata=standings.strata(view),
+            gallery=gallery.build(view),
+            facts=[
+                facts.systems(view),
+                facts.metrics(view),
+                facts.phases(view),
+                facts.licences(view),
+                facts.files(view),
+            ],
+            unavailable=[metric for metric in manifest.metrics if not metric.available],
+            gap_verdicts=GAP_VERDICTS.values(),
+            effect_verdicts=EFFECT_VERDICTS.values(),
+        )
     )
 
 
@@ -161,38 +147,3 @@ def _slope_words(comparison: ComparisonRecord, axis: str) -> tuple[str, str]:
         f"{title}, one line per group of {humanise(axis)}, thin lines are single seeds. Lines that "
         "come together close the gap; look whether the lower rises or the upper falls."
     )
-
-
-def slug(name: str) -> str:
-    """``name`` as part of an id or a file name: lower-case letters, digits and hyphens."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    faithful = 0 < len(plain) <= 60 and plain == name.lower().replace("_", "-")
-    return plain if faithful else f"{plain[:40]}-{_short(name)}"
-
-
-def _short(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()[:6]
-
-
-def _finalize(value: object) -> object:
-    """Every text that reaches the page is stripped of characters that could disturb it."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _style() -> str:
-    light, dark = css_variables(0), css_variables(1)
-    return (
-        f":root{{color-scheme:light;{light}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light])"
-        f"{{color-scheme:dark;{dark}}}}}"
-        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n"
-    ) + _static("report.css")
-
-
-def _static(name: str) -> str:
-    return files("benchmark.report").joinpath("static", name).read_text(encoding="utf-8")
-
-
-def _hash(content: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-    return f"'sha256-{digest}'"

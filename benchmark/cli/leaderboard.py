@@ -1,0 +1,32 @@
+"""``python -m benchmark leaderboard``: committed results, and the site that is made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.paths import CHECKOUT
+
+app = typer.Typer(
+    help="Commit the aggregates of runs and build the static site.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_HOME = CHECKOUT / "leaderboards"
+_Results = Annotated[Path, typer.Option(help="Folder of committed results.")]
+
+
+@app.command("add")
+def add(
+    run: Annotated[Path, typer.Argument(help="A finished run, runs/<run_id>.")],
+    note: Annotated[str, typer.Option(help="Why, for the history.")] = "",
+    results: _Results = _HOME / "results",
+) -> None:
+    """Extract what a leaderboard needs of a run: aggregates and digests, no rows of samples."""
+    from benchmark.report.leaderboard import add_result
+
+    folder, new = add_result(run, results, note=note)
+    typer.echo(folder if new else f"{folder}: this run is there already, nothing changed")

@@ -1,0 +1,80 @@
+"""What every page is made with: the template engine, the style, the policy and safe names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmark.report.palette import css_variables
+from benchmark.report.wording import clean, humanise
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Style and script of a page, and the security policy that allows these two and no others."""
+
+    style: Markup
+    script: Markup
+    policy: str
+
+
+def environment() -> Environment:
+    """Templates of the report: everything is escaped and stripped of characters that disturb."""
+    engine = Environment(
+        loader=PackageLoader("benchmark.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    engine.filters |= {"humanise": humanise, "slug": slug}
+    return engine
+
+
+def assets(*extra_styles: str) -> Assets:
+    """The style in both themes with further style sheets, and the script; both go inline."""
+    light, dark = css_variables(0), css_variables(1)
+    style = (
+        f":root{{color-scheme:light;{light}}}"
+        f"@media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light])"
+        f"{{color-scheme:dark;{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n"
+    ) + "".join(_static(name) for name in ("report.css", *extra_styles))
+    script = _static("report.js")
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
+        f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    )
+    return Assets(Markup(style), Markup(script), policy)
+
+
+def slug(name: str) -> str:
+    """``name`` as part of an id or a file name: lower-case letters, digits and hyphens."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    faithful = 0 < len(plain) <= 60 and plain == name.lower().replace("_", "-")
+    return plain if faithful else f"{plain[:40]}-{_short(name)}"
+
+
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:6]
+
+
+def _finalize(value: object) -> object:
+    """Every text that reaches the page is stripped of characters that could disturb it."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _static(name: str) -> str:
+    return files("benchmark.report").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
