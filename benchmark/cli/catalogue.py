@@ -18,6 +18,7 @@ class Kind(StrEnum):
     TASKS = "tasks"
     SUBMISSIONS = "submissions"
     ENHANCERS = "enhancers"
+    HOSTS = "hosts"
     METRICS = "metrics"
     LOSSES = "losses"
     SCHEDULES = "schedules"
@@ -113,6 +114,10 @@ def _registries(kind: Kind) -> list[Any]:
             from benchmark.enhancers.hosts import HOSTS
 
             return [ENHANCERS, HOSTS]
+        case Kind.HOSTS:
+            from benchmark.enhancers.hosts import HOSTS
+
+            return [HOSTS]
         case Kind.LOSSES:
             from benchmark.losses import LOSSES
 
@@ -132,7 +137,11 @@ def _from_registries(
     kind: Kind, mends: Callable[[], Mapping[str, str]] | None = None
 ) -> _Catalogue:
     def summaries() -> Mapping[str, str]:
-        return {entry.name: entry.summary for reg in _registries(kind) for entry in reg}
+        found: dict[str, str] = {}
+        for registry in _registries(kind):
+            for entry in registry:  # of two things with one name the first is meant
+                found.setdefault(entry.name, entry.summary)
+        return found
 
     def details(name: str) -> Mapping[str, Any]:
         from benchmark.registry import unknown_name
@@ -193,6 +202,7 @@ _CATALOGUES: Mapping[Kind, _Catalogue] = {
     Kind.SUBMISSIONS: _Catalogue(_submissions, _submission),
     Kind.METRICS: _Catalogue(_metrics, _metric),
     Kind.ENHANCERS: _from_registries(Kind.ENHANCERS, _absent_enhancers),
+    Kind.HOSTS: _from_registries(Kind.HOSTS),
     Kind.LOSSES: _from_registries(Kind.LOSSES),
     Kind.SCHEDULES: _from_registries(Kind.SCHEDULES),
     Kind.JUDGES: _from_registries(Kind.JUDGES),

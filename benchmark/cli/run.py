@@ -52,6 +52,10 @@ def run(  # noqa: PLR0917 - options are given by name
     system: Annotated[
         list[str] | None, typer.Option(help="Only this system or host; may be repeated.")
     ] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", "--hosts", help="Train this in place of the task's hosts; repeat."),
+    ] = None,
     arm: Annotated[
         list[str] | None, typer.Option(help="Only this training arm; may be repeated.")
     ] = None,
@@ -88,6 +92,7 @@ def run(  # noqa: PLR0917 - options are given by name
         data=data,
         mapping=mapping,
         systems=tuple(system or ()),
+        hosts=tuple(host or ()),
         arms=tuple(arm or ()),
         metrics=tuple(metric or ()),
         protocol=protocol.value if protocol else None,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from benchmark.enhancers.hosts import Host
+from benchmark.enhancers.hosts import Host, Tap
 from benchmark.imaging.filters import binomial, resize_matrix, separable
 
 STEPS = 8
@@ -125,12 +125,16 @@ class _Curves(torch.autograd.Function):
         return gradient, of_maps
 
 
+#: The three layers of the second half, coarse meaning first: the layers that the skips feed.
+_TAPS = tuple(Tap(f"layers.{3 + k}", _WIDTH, k) for k in range(3))
+
 HOST = Host(
     name="curve",
     factory=CurveNetwork,
     parameters=79_416,
     licence="Apache-2.0",
     citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",
+    taps=_TAPS,
 )
 
 FULL = Host(
@@ -139,4 +143,5 @@ FULL = Host(
     parameters=79_416,
     licence="Apache-2.0",
     citation="Guo et al., Zero-reference deep curve estimation, CVPR 2020",
+    taps=_TAPS,
 )

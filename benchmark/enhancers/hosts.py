@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.enhancers.base import Enhancer
-from benchmark.registry import Registry
+from benchmark.errors import SpecError, WeightsError
+from benchmark.registry import Entry, Registry
+from benchmark.weights import load_tensors
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A place in a host where a plug-in can look at feature maps and change them.
+
+    Attributes:
+        layer: name of a submodule of the host; what it puts out can be tapped.
+        channels: of its output.
+        level: how coarse what enters there should be: 0 for stride 16, 1 for 8, 2 for 4.
+    """
+
+    layer: str
+    channels: int
+    level: int
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,7 @@ class Host:
         parameters: how many numbers it learns.
         licence: of our implementation.
         citation: where the architecture comes from.
+        taps: where plug-ins enter, coarse first; without any it takes no plug-in that looks inside.
     """
 
     name: str
@@ -30,6 +49,7 @@ class Host:
     parameters: int
     licence: str
     citation: str
+    taps: tuple[Tap, ...] = ()
 
 
 class TrainedHost(Enhancer):
@@ -38,12 +58,33 @@ class TrainedHost(Enhancer):
     Args:
         host: the architecture.
         state: its weights, as ``training`` returns them.
+        where: what holds them, for the message.
+
+    Raises:
+        WeightsError: naming the keys that are missing, left over or of another shape.
     """
 
-    def __init__(self, host: Host, state: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, host: Host, state: Mapping[str, Tensor], *, where: str = "weights at hand"
+    ) -> None:
+        from benchmark.enhancers.published.enhancer import fill
+
         self._network = host.factory(0)
-        self._network.load_state_dict(dict(state))
+        try:
+            fill(self._network, state, where=where)
+        except WeightsError as error:
+            mend = f"load the weights that a training of {host.name} wrote"
+            raise WeightsError(error.what, where=error.where, mend=mend) from error
         self._network.eval().requires_grad_(False)
+
+    @classmethod
+    def from_file(cls, host: Host, path: Path) -> TrainedHost:
+        """A host with the weights of a safetensors or torch file; code in a pickle is refused.
+
+        Raises:
+            WeightsError: if the file is damaged, holds code, or is of another architecture.
+        """
+        return cls(host, load_tensors(path), where=str(path))
 
     @torch.inference_mode()
     def enhance(self, images: Tensor, references: Tensor | None = None) -> Tensor:
@@ -52,7 +93,51 @@ class TrainedHost(Enhancer):
         return result
 
 
-HOSTS: Registry[Host] = Registry("host", group="equilux.hosts")
+class Hosts(Registry[Host]):
+    """Hosts by name; ``host+plugin`` is a host with a plug-in, whoever registered either."""
+
+    def entry(self, name: str) -> Entry[Host]:
+        """The entry called ``name``; of a plugged host it is made now.
+
+        Raises:
+            UnknownNameError: with the nearest names, if host or plug-in are unknown.
+            SpecError: if the host has no place where the plug-in could enter.
+        """
+        host, plus, plugin = name.rpartition("+")
+        if not plus:
+            return super().entry(name)
+        bare, plug = self.entry(host), PLUGINS.entry(plugin)
+        target = PLUGINS.get(plugin)(self.get(host))
+        return replace(bare, name=name, target=target, summary=f"{bare.summary}; {plug.summary}")
+
+    def __contains__(self, name: object) -> bool:
+        host, *plugins = str(name).split("+")
+        return super().__contains__(host) and all(plugin in PLUGINS for plugin in plugins)
+
+
+def need_taps(host: Host) -> tuple[Tap, ...]:
+    """The taps of a host that a plug-in wants to enter.
+
+    Raises:
+        SpecError: if it has none.
+    """
+    if not host.taps:
+        raise SpecError(
+            f"the host {host.name!r} does not say where feature maps can be tapped",
+            mend="give its Host taps, or train it without the plug-in",
+        )
+    return host.taps
+
+
+#: What makes a host of a host; named behind a plus sign.
+PLUGINS: Registry[Callable[[Host], Host]] = Registry("plug-in", group="equilux.plugins")
+PLUGINS.add(
+    "skf",
+    "benchmark.enhancers.skf.plug:with_scene_knowledge",
+    summary="with semantic features at its taps (SKF, Wu et al., CVPR 2023)",
+)
+
+HOSTS = Hosts("host", group="equilux.hosts")
 HOSTS.add(
     "curve",
     "benchmark.enhancers.curve:HOST",
@@ -61,23 +146,31 @@ HOSTS.add(
     licence="Apache-2.0",
 )
 HOSTS.add(
-    "curve+skf",
-    "benchmark.enhancers.skf.hosts:CURVE",
-    summary="the curve network with semantic features in its second half (SKF)",
-    citation="Wu et al., CVPR 2023",
-    licence="Apache-2.0",
-)
-HOSTS.add(
-    "drbn+skf",
-    "benchmark.enhancers.skf.hosts:DRBN",
-    summary="DRBN with semantic features in its last recursion (SKF)",
-    citation="Yang et al., CVPR 2020; Wu et al., CVPR 2023",
-    licence="Apache-2.0",
-)
-HOSTS.add(
     "curve-full",
     "benchmark.enhancers.curve:FULL",
     summary="Zero-DCE's network as published, maps at full size; for its unsupervised training",
     citation="Guo et al., CVPR 2020",
+    licence="Apache-2.0",
+)
+for _width in (16, 32):
+    HOSTS.add(
+        f"nafnet{_width}",
+        f"benchmark.enhancers.nafnet:WIDTH_{_width}",
+        summary=f"NAFNet of width {_width}, one block a level",
+        citation="Chen et al., ECCV 2022",
+        licence="MIT",
+    )
+HOSTS.add(
+    "retinexnet",
+    "benchmark.enhancers.recast:RETINEXNET",
+    summary="RetinexNet's two networks from random weights, trained as one",
+    citation="Wei et al., BMVC 2018",
+    licence="Apache-2.0",
+)
+HOSTS.add(
+    "drbn",
+    "benchmark.enhancers.recast:DRBN",
+    summary="DRBN's recursive bands from random weights",
+    citation="Yang et al., CVPR 2020",
     licence="Apache-2.0",
 )

@@ -69,36 +69,37 @@ def resolve(
     data: str | None = None,
     mapping: str | None = None,
     systems: tuple[str, ...] = (),
+    hosts: tuple[str, ...] = (),
     arms: tuple[str, ...] = (),
     metrics: tuple[str, ...] = (),
     protocol: Literal["frozen", "retrained"] | None = None,
 ) -> Request:
     """Turn command-line words into a request.
 
-    Empty tuples mean what the task file says.
+    Empty tuples mean what the task file says. ``hosts`` takes the place of the task's hosts; those
+    that the task does not name are trained in the arms of its first.
 
     Raises:
-        UnknownNameError: for a system, arm or metric that does not exist, with the nearest names.
+        UnknownNameError: for a system, host, arm or metric that does not exist, with the nearest
+            names.
         EquiluxError: for a combination that makes no sense.
     """
+    if hosts:
+        task = _with_hosts(task, hosts)
     spec = task.spec
-    known = {*ENHANCERS.names(), *(study.host for study in spec.hosts)}
-    wanted = systems or (*spec.systems, *(study.host for study in spec.hosts))
-    studies = tuple(_study(s, arms) for s in spec.hosts if s.host in wanted)
+    trained = {study.host: _study(study, arms) for study in spec.hosts}
+    # a published network and a host may have one name: on the command line the host is meant
+    named = [(name, name in trained) for name in systems] or [(n, False) for n in spec.systems]
+    if hosts or not systems:
+        named += [(name, True) for name in trained]
     runs: list[SystemRun] = []
-    for name in dict.fromkeys(wanted):
-        study = next((s for s in studies if s.host == name), None)
-        if study is not None:
+    for name, is_host in dict.fromkeys(named):
+        if is_host:
             seeds = spec.profiles[profile].training.seeds
-            runs += [SystemRun(name, arm, seed, name) for arm in study.arms for seed in seeds]
-        elif "/" in name:
-            runs.append(
-                SystemRun(name, "", -1, ENHANCERS.entry(find_submission(name).enhancer).name)
-            )
-        elif name in ENHANCERS:
-            runs.append(SystemRun(name, "", -1, name))
+            runs += [SystemRun(name, a, s, name) for a in trained[name].arms for s in seeds]
         else:
-            raise unknown_name("system", name, tuple(sorted(known)))
+            runs.append(_untrained(name, tuple(trained)))
+    studies = tuple(study for host, study in trained.items() if (host, True) in named)
     real = _real_data(task, data, mapping)
     if real is not None and real.mapping.image is None:
         runs = _without_reference(runs, asked=systems)
@@ -134,10 +135,39 @@ def _needs_reference(enhancer: str) -> bool:
     return bool(getattr(ENHANCERS.get(enhancer), "needs_reference", False))
 
 
+def _untrained(name: str, hosts: tuple[str, ...]) -> SystemRun:
+    """The row of a system that is not trained here.
+
+    Raises:
+        UnknownNameError: with the nearest names of systems and of ``hosts``, if there is none.
+    """
+    if "/" in name:
+        return SystemRun(name, "", -1, ENHANCERS.entry(find_submission(name).enhancer).name)
+    if name not in ENHANCERS:
+        from benchmark.enhancers.hosts import HOSTS
+
+        if name in HOSTS:
+            raise EquiluxError(f"{name!r} is trained, not taken", mend=f"ask for --host {name}")
+        raise unknown_name("system", name, tuple(sorted({*ENHANCERS.names(), *hosts})))
+    return SystemRun(name, "", -1, name)
+
+
+def _with_hosts(task: TaskFolder, hosts: tuple[str, ...]) -> TaskFolder:
+    """The task with these hosts; those that it does not name take the arms of its first."""
+    declared = {study.host: study for study in task.spec.hosts}
+    like = next(iter(declared.values()), HostStudy(host=hosts[0]))
+    studies = [
+        declared.get(host, like.model_copy(update={"host": host})) for host in dict.fromkeys(hosts)
+    ]
+    return replace(task, spec=task.spec.model_copy(update={"hosts": studies}))
+
+
 def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
+    from benchmark.enhancers.hosts import HOSTS
     from benchmark.schedules import ARMS
     from benchmark.schedules.unsupervised import UNSUPERVISED
 
+    HOSTS.entry(study.host)
     for arm in arms:
         if arm not in UNSUPERVISED:
             ARMS.entry(arm)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,12 +14,9 @@ from torch import Tensor, nn
 from benchmark.assets.fitting import initialised
 from benchmark.contexts import CONTEXTS
 from benchmark.enhancers.curve import CurveNetwork
-from benchmark.enhancers.hosts import HOSTS, Host, TrainedHost
-from benchmark.enhancers.published.drbn import Drbn
-from benchmark.enhancers.published.retinexnet import RetinexNet
+from benchmark.enhancers.hosts import HOSTS, TrainedHost
 from benchmark.enhancers.skf.attention import SemanticEmbedding
-from benchmark.enhancers.skf.hosts import CURVE_SITES, DRBN_SITES, RETINEXNET_SITES
-from benchmark.enhancers.skf.plug import SemanticHost, Site, with_semantics
+from benchmark.enhancers.skf.plug import SemanticHost, with_semantics
 from benchmark.errors import WeightsError
 from benchmark.judges.semantics import SceneBank, SceneNet, load_bank
 from benchmark.losses.instruments import default_instruments
@@ -43,15 +39,9 @@ def size(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def host(name: str, build: Callable[[], nn.Module], sites: tuple[Site, ...]) -> Host:
-    plain = Host(name, lambda seed: initialised(build, seed), size(build()), "Apache-2.0", "")
-    return with_semantics(plain, sites, bank=bank, widths=SceneNet.widths)
-
-
 PLUGGED = {
-    "curve": host("curve", lambda: CurveNetwork(0), CURVE_SITES),
-    "drbn": host("drbn", Drbn, DRBN_SITES),
-    "retinexnet": host("retinexnet", RetinexNet, RETINEXNET_SITES),
+    name: with_semantics(HOSTS.get(name), bank=bank, widths=SceneNet.widths)
+    for name in ("curve", "drbn", "retinexnet", "nafnet16")
 }
 
 
@@ -133,9 +123,9 @@ def test_any_size_and_no_sample_depends_on_its_batch(shape: tuple[int, int]) -> 
 
 
 def test_semantics_reach_the_output() -> None:
-    plain = CurveNetwork(0)
+    plain, taps = CurveNetwork(0), HOSTS.get("curve").taps
     networks = [
-        initialised(partial(SemanticHost, copy.deepcopy(plain), CURVE_SITES, bank(seed)), 5)
+        initialised(partial(SemanticHost, copy.deepcopy(plain), taps, bank(seed)), 5)
         for seed in (0, 1)
     ]
     images = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(1))
@@ -153,7 +143,7 @@ def test_the_bank_is_neither_trained_nor_stored_but_checked() -> None:
     assert not any(module.training for module in frozen.modules())
     assert not any(p.requires_grad for p in frozen.parameters())
     network.load_state_dict(state)
-    stranger = SemanticHost(CurveNetwork(0), CURVE_SITES, bank(0, "cd" * 32))
+    stranger = SemanticHost(CurveNetwork(0), HOSTS.get("curve").taps, bank(0, "cd" * 32))
     with pytest.raises(WeightsError, match="another knowledge bank"):
         stranger.load_state_dict(state)
 
@@ -168,7 +158,7 @@ def test_a_copy_has_attention_of_its_own() -> None:
     assert not torch.allclose(network(images), twin(images))
 
 
-@pytest.mark.parametrize("name", ["curve", "drbn"])
+@pytest.mark.parametrize("name", PLUGGED)
 def test_is_registered_and_trained_with_the_suite_s_own_bank(name: str) -> None:
     registered = HOSTS.get(f"{name}+skf")
     assert registered.name == f"{name}+skf"

@@ -93,9 +93,9 @@ def test_a_study_runs_end_to_end_and_is_not_repeated(
     pd.testing.assert_frame_equal(first.scores, again.scores)
 
 
-def test_a_host_without_the_variant_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match=r"curve-full\+skf"):
-        run_ablation("curve-full", SIZES["smoke"], runs=tmp_path)
+def test_a_host_that_there_is_not_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="drbm"):
+        run_ablation("drbm", SIZES["smoke"], runs=tmp_path)
 
 
 def test_the_command_says_what_it_would_do() -> None:

@@ -22,8 +22,9 @@ _EXPANSION = 2.66
 class ChannelNorm(nn.Module):
     """Layer normalisation over the channels of every place, with bias."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, epsilon: float = 1e-5) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
@@ -31,7 +32,7 @@ class ChannelNorm(nn.Module):
         """``[B, C, H, W]``, same shape."""
         mean = features.mean(1, keepdim=True)
         spread = features.var(1, keepdim=True, unbiased=False)
-        normal = (features - mean) / (spread + 1e-5).sqrt()
+        normal = (features - mean) / (spread + self.epsilon).sqrt()
         return normal * self.weight[:, None, None] + self.bias[:, None, None]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,29 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.assets.fitting import initialised
-from benchmark.enhancers.hosts import Host
+from benchmark.enhancers.hosts import Host, Tap, need_taps
 from benchmark.enhancers.skf.attention import Form, SemanticEmbedding
 from benchmark.errors import WeightsError
-from benchmark.judges.semantics import KnowledgeBank, Semantics
+from benchmark.judges.semantics import KnowledgeBank, SceneNet, Semantics, load_bank
 
 #: Share of their usual size that the last weights of both branches start with: a plug-in first
 #: leaves its host almost as it is.
 _GENTLE = 0.1
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where semantic features enter.
-
-    Attributes:
-        layer: name of a submodule of the host; what it puts out is enhanced.
-        channels: of its output.
-        level: of the semantic features: 0 at stride 16, 1 at 8, 2 at 4.
-    """
-
-    layer: str
-    channels: int
-    level: int
 
 
 class SemanticHost(nn.Module):
@@ -44,29 +28,29 @@ class SemanticHost(nn.Module):
 
     Args:
         host: image to image.
-        sites: where semantics enter.
+        taps: where semantics enter.
         bank: frozen segmenter; it sees the degraded input.
         form: of the attention.
     """
 
     def __init__(
-        self, host: nn.Module, sites: tuple[Site, ...], bank: KnowledgeBank, *, form: Form = "paper"
+        self, host: nn.Module, taps: tuple[Tap, ...], bank: KnowledgeBank, *, form: Form = "paper"
     ) -> None:
         super().__init__()
         self.host = host
         self.embeddings = nn.ModuleList(
-            SemanticEmbedding(bank.widths[site.level], site.channels, form=form) for site in sites
+            SemanticEmbedding(bank.widths[tap.level], tap.channels, form=form) for tap in taps
         )
         with torch.no_grad():
             for block in self.embeddings:
                 assert isinstance(block, SemanticEmbedding)
                 block.leave.weight.mul_(_GENTLE)
                 block.feed_forward.leave.weight.mul_(_GENTLE)
-        self._sites = sites
+        self._taps = taps
         self._bank = (bank,)  # in a tuple Module does not look
         self._now: Semantics | None = None
-        for number, site in enumerate(sites):
-            host.get_submodule(site.layer).register_forward_hook(partial(self._enter, number))
+        for number, tap in enumerate(taps):
+            host.get_submodule(tap.layer).register_forward_hook(partial(self._enter, number))
 
     def forward(self, images: Tensor) -> Tensor:
         """Enhance ``[B, 3, H, W]``."""
@@ -98,31 +82,35 @@ class SemanticHost(nn.Module):
     def _enter(self, number: int, module: nn.Module, inputs: Any, features: Tensor) -> Tensor:
         del module, inputs
         assert self._now is not None
-        semantics = self._now.features[self._sites[number].level]
+        semantics = self._now.features[self._taps[number].level]
         result: Tensor = self.embeddings[number](features, semantics)
         return result
 
 
+def with_scene_knowledge(host: Host) -> Host:
+    """The plug-in ``skf``: ``host`` with the suite's own knowledge bank at its taps."""
+    return with_semantics(host, bank=load_bank, widths=SceneNet.widths)
+
+
 def with_semantics(
-    host: Host,
-    sites: tuple[Site, ...],
-    *,
-    bank: Callable[[], KnowledgeBank],
-    widths: tuple[int, ...],
+    host: Host, *, bank: Callable[[], KnowledgeBank], widths: tuple[int, ...]
 ) -> Host:
     """``host`` with semantic knowledge, as a host of its own; nothing is loaded until it is built.
 
     Args:
-        host: what is plugged into.
-        sites: where.
+        host: what is plugged into, at its taps.
         bank: gives the frozen segmenter.
         widths: channels of the bank's features, known before it is loaded.
+
+    Raises:
+        SpecError: if the host has no taps.
     """
-    added = sum(_size(widths[site.level], site.channels) for site in sites)
+    taps = need_taps(host)
+    added = sum(_size(widths[tap.level], tap.channels) for tap in taps)
 
     def build(seed: int) -> nn.Module:
         network = host.factory(seed)
-        return initialised(lambda: SemanticHost(network, sites, bank()), seed)
+        return initialised(lambda: SemanticHost(network, taps, bank()), seed)
 
     return Host(
         name=f"{host.name}+skf",

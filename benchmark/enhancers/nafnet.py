@@ -1,0 +1,59 @@
+"""NAFNet as a host: spandrel's code of the architecture, trained here from random weights.
+
+Chen et al., "Simple Baselines for Image Restoration", ECCV 2022. Four levels and one block at each,
+the paper's network for deblurring with 1 in place of the 28 blocks of its lowest level: a size that
+two cores can train. State dicts are those of spandrel and of the authors.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from spandrel.architectures.NAFNet import NAFNet  # type: ignore[import-untyped]
+from torch import nn
+
+from benchmark.assets.fitting import initialised
+from benchmark.enhancers.hosts import Host, Tap
+from benchmark.enhancers.skf.attention import ChannelNorm
+
+_LEVELS = 4
+
+
+def build(width: int) -> nn.Module:
+    """A NAFNet of four levels with ``width`` channels at full size, ``[B, 3, H, W]`` any size.
+
+    Its normalisation is replaced by one of the same keys and values that autograd differentiates:
+    spandrel's own backward pass asks for what newer releases of torch warn about.
+    """
+    network: nn.Module = NAFNet(
+        width=width,
+        middle_blk_num=1,
+        enc_blk_nums=[1] * _LEVELS,
+        dec_blk_nums=[1] * _LEVELS,
+    )
+    norms = [name for name, _ in network.named_modules() if name.endswith((".norm1", ".norm2"))]
+    for name in norms:
+        old: Any = network.get_submodule(name)
+        network.set_submodule(name, ChannelNorm(len(old.weight), epsilon=old.eps))
+    return network
+
+
+def _host(width: int, parameters: int) -> Host:
+    return Host(
+        name=f"nafnet{width}",
+        factory=partial(_initialised, width),
+        parameters=parameters,
+        licence="MIT",
+        citation="Chen et al., Simple baselines for image restoration, ECCV 2022",
+        # the upper half, where light and colour are decided: an eighth, a quarter and half the size
+        taps=tuple(Tap(f"decoders.{k}", (8 >> k) * width, k) for k in range(3)),
+    )
+
+
+def _initialised(width: int, seed: int) -> nn.Module:
+    return initialised(partial(build, width), seed)
+
+
+WIDTH_16 = _host(16, 1_137_203)
+WIDTH_32 = _host(32, 4_497_507)
