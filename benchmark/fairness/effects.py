@@ -71,6 +71,33 @@ class _Setting:
         )
 
 
+@dataclass(frozen=True)
+class Change:
+    """Change from a baseline on T targets in J metrics, with what makes it uncertain.
+
+    Attributes:
+        targets, kinds: as in :class:`Effect`.
+        value: ``[T, J]`` arm minus baseline.
+        sources: sources of its error: other clusters, and other training runs if there are several.
+        n: ``[T, J]`` clusters behind it.
+        worst, best: ``[J]`` the baseline's worst and best group, -1 without one.
+        eligible: ``[K, J]`` groups that may be compared.
+        before, after, difference: moments of the paired cells.
+    """
+
+    targets: tuple[str, ...]
+    kinds: tuple[str, ...]
+    value: Floats
+    sources: tuple[Source, ...]
+    n: Floats
+    worst: Codes
+    best: Codes
+    eligible: Mask
+    before: Moments
+    after: Moments
+    difference: Moments
+
+
 def comparison_effects(
     layout: Layout,
     boot: Bootstrap,
@@ -83,17 +110,34 @@ def comparison_effects(
     Returns:
         The effects, and the baseline's worst and best group in every metric (-1 without one).
     """
+    found = change(layout, boot, data, info, policy)
+    reach, p = margin(found.sources, policy.alpha), p_value(found.value, found.sources)
+    effects = []
+    for row, (name, kind) in enumerate(zip(found.targets, found.kinds, strict=True)):
+        value = found.value[row]
+        low, high = value - reach[row], value + reach[row]
+        effects.append(Effect(name, kind, value, low, high, p[row], found.n[row]))
+    return effects, found.worst, found.best
+
+
+def change(
+    layout: Layout,
+    boot: Bootstrap,
+    data: Paired,
+    info: Sequence[MetricInfo],
+    policy: Policy,
+) -> Change:
+    """What changed, for every group and, on axes whose groups are compared, between them."""
     arm, baseline = data.pooled()
     before, after = moments(boot.parts, baseline), moments(boot.parts, arm)
     setting = _setting(layout, boot.parts, before, info, policy)
-    change = moments(boot.parts, arm - baseline)
-    value = _smooth(change, setting)
+    difference = moments(boot.parts, arm - baseline)
+    value = _smooth(difference, setting)
     seeds = _seed_error(data, setting, value)
-    errors = _cluster_error(change, setting)
-    effects = []
+    errors = _cluster_error(difference, setting)
     names = ["overall"] if layout.role == "overall" else list(layout.names)
     kinds = [("overall" if layout.role == "overall" else "group")] * len(names)
-    n = [*change.n]
+    n = [*difference.n]
     if layout.role in ("sensitive", "crossing"):
         names += ["gap", "range", "v_dc", "worst"]
         kinds += ["gap", "range", "v_dc", "worst"]
@@ -105,17 +149,24 @@ def comparison_effects(
         errors = Source(
             np.concatenate([errors.se, resampled.se]), np.concatenate([errors.df, resampled.df])
         )
-        fewest = np.where(setting.eligible, change.n, np.inf).min(axis=0)
+        fewest = np.where(setting.eligible, difference.n, np.inf).min(axis=0)
         n += [np.where(np.isfinite(fewest), fewest, 0.0)] * 4
     else:
         value, errors = value[:-1], Source(errors.se[:-1], errors.df[:-1])
         seeds = Source(seeds.se[: len(value)], seeds.df[: len(value)])
-    sources = (errors, seeds) if data.n_seeds > 1 else (errors,)
-    reach, p = margin(sources, policy.alpha), p_value(value, sources)
-    for row, (name, kind) in enumerate(zip(names, kinds, strict=True)):
-        low, high = value[row] - reach[row], value[row] + reach[row]
-        effects.append(Effect(name, kind, value[row], low, high, p[row], n[row]))
-    return effects, setting.worst, setting.best
+    return Change(
+        tuple(names),
+        tuple(kinds),
+        value,
+        (errors, seeds) if data.n_seeds > 1 else (errors,),
+        np.stack(n),
+        setting.worst,
+        setting.best,
+        setting.eligible,
+        before,
+        after,
+        difference,
+    )
 
 
 def _setting(

@@ -64,7 +64,7 @@ def make_manifest(
         "metrics": [_metric(request, plan, name) for name in request.metrics],
         "axes": [
             {"name": a.name, "role": a.role, "levels": _levels(samples, a.name, a.levels)}
-            | {"source": a.source, "title": a.title or a.name}
+            | {"excluded": list(a.excluded), "source": a.source, "title": a.title or a.name}
             for a in request.axes
         ],
         "headline": {"axis": request.headline_axis, **_headline(request)},
@@ -92,6 +92,8 @@ def make_manifest(
         "statistics": spec.policy.model_dump(mode="json")
         | {"replicates": request.profile.replicates, "seed": DATA_SEED},
         "specification": spec.model_dump(mode="json"),
+        # with samples.parquet, all that it takes to compute the tables of aggregates again
+        "analysis": dict(plan.analysis.payload),
         "data": dict(plan.data.payload),
         "keys": {unit.title + " " + unit.stage: unit.key for unit in plan},
     }
