@@ -55,5 +55,9 @@ class WeightsError(EquiluxError):
     """Weights that are absent, or are not the ones that were declared."""
 
 
+class TrainingError(EquiluxError):
+    """A training that cannot go on; a run counts it against its arm and does the rest."""
+
+
 class StoreError(EquiluxError):
     """The disk said no: no space, no permission, or a damaged entry."""
