@@ -15,14 +15,13 @@ from benchmark.report.labels import place_labels
 from benchmark.report.manifest import ComparisonRecord, MetricRecord, SystemRecord
 from benchmark.report.model import RunView
 from benchmark.report.palette import group_style, light
+from benchmark.report.scales import ORACLE, dodge, limits, pareto_front, span
 from benchmark.report.summary import Cell, Disparity, Line, lines, seed_means
 from benchmark.report.svg import drawing
 from benchmark.report.wording import Scale, humanise, shorten
 
 _WIDTH = 7.6
 _NAME = 24
-#: The clean reference: its PSNR is a cap, and must not squeeze all other systems together.
-_ORACLE = "oracle"
 
 
 def dot_plot(view: RunView, metric: MetricRecord, axis: str) -> Figure:
@@ -41,7 +40,7 @@ def dot_plot(view: RunView, metric: MetricRecord, axis: str) -> Figure:
     with drawing():
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         ax = figure.add_subplot()
-        low, high = _limits(rows, scale)
+        low, high = limits(rows, scale)
         for y, row in enumerate(rows):
             if y % 2:
                 ax.axhspan(y - 0.5, y + 0.5, color=light("panel"), linewidth=0, zorder=0)
@@ -61,7 +60,7 @@ def dot_plot(view: RunView, metric: MetricRecord, axis: str) -> Figure:
 
 
 def _row_of_dots(ax: Axes, row: Line, y: int, scale: Scale, limits: tuple[float, float]) -> None:
-    offsets = _dodge(len(row.groups))
+    offsets = dodge(len(row.groups))
     overall = scale.factor * row.overall.mean
     if limits[0] <= overall <= limits[1]:
         ax.vlines(overall, y - 0.38, y + 0.38, color=light("null"), linewidth=2, zorder=1)
@@ -162,9 +161,7 @@ def trade_off(view: RunView, quality: MetricRecord, metric: MetricRecord, axis: 
     with drawing():
         figure = Figure(figsize=(_WIDTH, 4.2), layout="constrained")
         ax = figure.add_subplot()
-        low, high = _span(
-            [x for s, x, _ in points if s.system != _ORACLE], [x for _, x, _ in points]
-        )
+        low, high = span([x for s, x, _ in points if s.system != ORACLE], [x for _, x, _ in points])
         front = pareto_front(
             [(s, quality.direction * x, d.gap) for s, x, d in points if s.kind != "reference"]
         )
@@ -235,43 +232,6 @@ def _draw_front(
     if len(ordered) > 1:
         xs, ys = zip(*ordered, strict=True)
         ax.plot(xs, ys, color=light("accent"), linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-
-
-def pareto_front(points: Sequence[tuple[SystemRecord, float, float]]) -> set[tuple[str, str]]:
-    """Keys of the systems that none beats: quality up, gap down, strictly better in one."""
-    return {
-        system.key
-        for system, quality, gap in points
-        if not any(q >= quality and g <= gap and (q > quality or g < gap) for _, q, g in points)
-    }
-
-
-def _limits(rows: Sequence[Line], scale: Scale) -> tuple[float, float]:
-    def ends(chosen: Sequence[Line]) -> list[float]:
-        cells = [cell for row in chosen for cell in (row.overall, *row.groups)]
-        values = [v for c in cells for v in (c.mean, c.low, c.high) if math.isfinite(v)]
-        return [scale.factor * value for value in values]
-
-    return _span(ends([row for row in rows if row.system.system != _ORACLE]), ends(rows))
-
-
-def _span(main: Sequence[float], every: Sequence[float]) -> tuple[float, float]:
-    """Limits around ``every`` value, or around ``main`` where the others would squeeze it."""
-    if not every:
-        return 0.0, 1.0
-    chosen = list(main) or list(every)
-    for value in sorted(every, key=lambda v: abs(v - float(np.median(chosen)))):
-        low, high = min(*chosen, value), max(*chosen, value)
-        if high - low <= 2.5 * (max(chosen) - min(chosen)) or not main:
-            chosen.append(value)
-    low, high = min(chosen), max(chosen)
-    pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
-    return low - pad, high + pad
-
-
-def _dodge(count: int) -> list[float]:
-    reach = min(0.3, 0.13 * (count - 1))
-    return list(np.linspace(-reach, reach, count))
 
 
 def _handle(position: int, level: str) -> Line2D:

@@ -35,23 +35,45 @@ def place_labels(ax: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
     per_point = figure.dpi / 72
     frame = ax.get_window_extent()
     points = [tuple(ax.transData.transform((x, y))) for x, y, _ in labels]
+    box = (frame.x0, frame.y0, frame.x1, frame.y1)
+    places = choose(points, [text for _, _, text in labels], box, per_point=per_point)
+    for (x, y, text), (dx, dy, align) in zip(labels, places, strict=True):
+        ax.annotate(
+            text, (x, y), textcoords="offset points", xytext=(dx, dy), ha=align,
+            fontsize=_FONT, annotation_clip=False,
+        )  # fmt: skip
+
+
+def choose(
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    frame: _Box,
+    *,
+    per_point: float,
+) -> list[tuple[int, int, str]]:
+    """For every label its offset in points and its alignment, taken greedily.
+
+    Args:
+        points: ``(x, y)`` of the markers, y upwards.
+        texts: one label for each.
+        frame: left, bottom, right and top of the drawing, in the units of the points.
+        per_point: those units in a typographic point.
+    """
     taken: list[_Box] = [(x - 9, y - 9, x + 9, y + 9) for x, y in points]
-    for own, ((x, y), (_, _, text)) in enumerate(zip(points, labels, strict=True)):
+    chosen = []
+    for own, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
         others = taken[:own] + taken[own + 1 :]
         boxes = [_box(x, y, text, place, per_point) for place in _PLACES]
         free = [
             index
             for index, box in enumerate(boxes)
-            if box[0] >= frame.x0 and box[2] <= frame.x1 + 4 and box[3] <= frame.y1 + 14
+            if box[0] >= frame[0] and box[2] <= frame[2] + 4 and box[3] <= frame[3] + 14
             and not any(_overlap(box, other) for other in others)
         ]  # fmt: skip
         best = free[0] if free else 0
-        dx, dy, align = _PLACES[best]
         taken.append(boxes[best])
-        ax.annotate(
-            text, labels[own][:2], textcoords="offset points", xytext=(dx, dy), ha=align,
-            fontsize=_FONT, annotation_clip=False,
-        )  # fmt: skip
+        chosen.append(_PLACES[best])
+    return chosen
 
 
 def _box(x: float, y: float, text: str, place: tuple[int, int, str], per_point: float) -> _Box:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from benchmark.report.manifest import ComparisonRecord, MetricRecord, SystemRecord
 from benchmark.report.model import RunView
-from benchmark.report.summary import Cell, Disparity, Line, effects, lines
+from benchmark.report.summary import Cell, Disparity, Effect, Line, effects, lines
 from benchmark.report.table import TD, TH, Table, number, strip, text
 from benchmark.report.wording import (
     EFFECT_VERDICTS,
@@ -43,9 +43,9 @@ def headline(view: RunView, metric: MetricRecord, quality: MetricRecord | None) 
         TH(shorten(humanise(level), 28), note=f"n = {count}", numeric=True)
         for level, count in zip(levels, counts, strict=True)
     ]
-    columns += _gap_columns(scale)
+    columns += gap_columns(scale)
     qualities = lines(view, quality, axis) if quality else (None,) * len(rows)
-    largest = _largest(row.disparity for row in rows)
+    longest = largest(row.disparity for row in rows)
     body = []
     for row, other in zip(rows, qualities, strict=True):
         cells = [system_cell(row.system)]
@@ -53,7 +53,7 @@ def headline(view: RunView, metric: MetricRecord, quality: MetricRecord | None) 
             cells.append(_quality(other, quality))
         cells.append(cell(row.overall, scale))
         cells += [cell(group, scale) for group in row.groups]
-        body.append([*cells, *_gap_cells(row.disparity, scale, largest)])
+        body.append([*cells, *gap_cells(row.disparity, scale, longest)])
     better = "higher" if metric.direction == 1 else "lower"
     return Table(
         slug=f"headline-{metric.name}",
@@ -110,7 +110,8 @@ def cell(found: Cell, scale: Scale) -> TD:
     )
 
 
-def _gap_columns(scale: Scale) -> list[TH]:
+def gap_columns(scale: Scale) -> list[TH]:
+    """Headers of :func:`gap_cells`."""
     unit = scale.difference_unit
     return [
         TH("gap", note=unit, numeric=True),
@@ -120,10 +121,15 @@ def _gap_columns(scale: Scale) -> list[TH]:
     ]
 
 
-def _gap_cells(found: Disparity | None, scale: Scale, largest: float) -> list[TD]:
+def gap_cells(found: Disparity | None, scale: Scale, longest: float) -> list[TD]:
+    """A gap with its drawing, its null, the deficit and the verdict.
+
+    Args:
+        longest: value at the right end of the drawing, the same for all rows of a table.
+    """
     if found is None:
         return [TD(BLANK)] * 4
-    drawing = strip(found.gap, found.null_mean, found.null_p95, largest)
+    drawing = strip(found.gap, found.null_mean, found.null_p95, longest)
     return [
         number(found.gap, scale.number(found.gap, blank=BLANK), graphic=drawing),
         _null(found, scale),
@@ -150,6 +156,16 @@ def gap_verdict(found: Disparity) -> TD:
         _GAP_ICONS.get(found.verdict, "… ") + word,
         hint=found.reason or explanation,
         tone=f"verdict {_GAP_TONES.get(found.verdict, 'muted')}",
+    )
+
+
+def effect_verdict(found: Effect) -> TD:
+    """The verdict on an arm's effect as an icon and a word; the sentence on hover."""
+    word, explanation = EFFECT_VERDICTS.get(found.verdict, (found.verdict, ""))
+    return text(
+        _EFFECT_ICONS.get(found.verdict, "… ") + word,
+        hint=found.sentence or explanation,
+        tone=f"verdict {_EFFECT_TONES.get(found.verdict, 'muted')}",
     )
 
 
@@ -250,8 +266,6 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
             for effect in effects(view, comparison, metric.name, axis):
                 if effect.axis != axis:
                     continue
-                word, explanation = EFFECT_VERDICTS.get(effect.verdict, (effect.verdict, ""))
-                icon = _EFFECT_ICONS.get(effect.verdict, "… ")
                 rows.append(
                     [
                         text(target(effect.target)),
@@ -263,11 +277,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
                             scale.interval(effect.low, effect.high, signed=True, blank=BLANK),
                         ),
                         number(effect.p_holm, p_value(effect.p_holm, blank=BLANK)),
-                        text(
-                            icon + word,
-                            hint=effect.sentence or explanation,
-                            tone=f"verdict {_EFFECT_TONES.get(effect.verdict, 'muted')}",
-                        ),
+                        effect_verdict(effect),
                     ]
                 )
     return Table(
@@ -288,6 +298,7 @@ def arm_effects(view: RunView, comparison: ComparisonRecord) -> Table:
     )
 
 
-def _largest(found: Iterable[Disparity | None]) -> float:
+def largest(found: Iterable[Disparity | None]) -> float:
+    """The largest gap, or 95th percentile of chance, of a table."""
     values = (v for d in found if d for v in (d.gap, d.null_p95) if not math.isnan(v))
     return max(values, default=0.0)
