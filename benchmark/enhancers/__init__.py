@@ -1,7 +1,7 @@
 """Systems under measurement; registration is by text, so listing them imports nothing heavy."""
 
 from benchmark.enhancers.base import ENHANCERS
-from benchmark.enhancers.published import PUBLISHED
+from benchmark.enhancers.published import LINKED, PUBLISHED
 
 _CLASSICAL = "benchmark.enhancers.classical"
 
@@ -48,7 +48,7 @@ ENHANCERS.add(
     licence="Apache-2.0",
 )
 
-for _system in PUBLISHED:
+for _system in (*PUBLISHED, *LINKED):
     ENHANCERS.add(_system.name, _system, summary=_system.summary, **_system.meta())
 
 __all__ = ["ENHANCERS"]

@@ -62,6 +62,8 @@ class Leak:
 _SICE = Seen("sice", "unpaired", "paper: exposure sequences of SICE part 1, no references")
 _SAME_IMAGES = Seen("sice", "unpaired", "README: the training images of Zero-DCE")
 _NO_LOL = Seen("lol-v1", "none", "training data named in paper and repository hold no LOL")
+_FIVEK = Seen("mit-adobe-5k", "trained", "README: the model trained on FiveK")
+_LOL_PAIRS = Seen("lol-v1", "trained", "README: the model trained on LOL")
 _LOL_V2 = Seen("lol-v1", "overlaps", "LOL v2 continues LOL v1; shared images not counted")
 
 #: Per system, everything that is known; what is not listed is unknown.
@@ -99,6 +101,29 @@ SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
             Seen("lol-v1", "trained", "README: train on LOL; it does not name this file's data"),
         ),
         "drbn": (Seen("lol-v2", "trained", "README: 'we use LOL-v2'"), _LOL_V2),
+        "kind": (Seen("lol-v1", "trained", "training code: our485 of LOL"),),
+        "kind-pp": (
+            Seen("lol-v1", "trained", "training code: our485 of LOL, and 260 synthetic pairs"),
+        ),
+        "enlightengan": (
+            Seen("lol-v1", "unknown", "README: unpaired images 'collected from multiple datasets'"),
+        ),
+        "mirnet-lol": (_LOL_PAIRS,),
+        "mirnet-fivek": (_FIVEK, _NO_LOL),
+        "hwmnet-lol": (_LOL_PAIRS,),
+        "hwmnet-fivek": (_FIVEK, _NO_LOL),
+        "snr-lol-v1": (_LOL_PAIRS,),
+        "snr-lol-v2-real": (Seen("lol-v2", "trained", "README: LOL-v2-real"), _LOL_V2),
+        "snr-lol-v2-synthetic": (
+            Seen("lol-v2-synthetic", "trained", "README: LOL-v2-synthetic"),
+            Seen("lol-v1", "unknown", "nobody says what LOL-v2-synthetic shares with it"),
+        ),
+        "llflow-s": (_LOL_PAIRS,),
+        "llflow-l": (_LOL_PAIRS,),
+        "llflow-l-lol-v2": (
+            Seen("lol-v2", "trained", "training code: both parts of LOL v2"),
+            _LOL_V2,
+        ),
     }
 )
 

@@ -7,10 +7,11 @@ known by its SHA-256; a publisher who gives only a part of it, or nothing, is ta
 from benchmark.weights.base import WEIGHTS, WeightFile
 from benchmark.weights.enhancers import ENHANCER_FILES
 from benchmark.weights.fetch import fetch
+from benchmark.weights.linked import LINKED_FILES
 from benchmark.weights.loading import load_tensors
 from benchmark.weights.store import Located, Status, WeightStore, locate, require
 
-for _weight in ENHANCER_FILES:
+for _weight in (*ENHANCER_FILES, *LINKED_FILES):
     WEIGHTS.add(_weight.name, _weight, summary=_weight.used_for)
 
 __all__ = [

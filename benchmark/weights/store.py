@@ -96,9 +96,12 @@ class WeightStore:
         """
         found = self.status(name)
         if found.path is None:
+            weight = found.weight
+            wanted = "" if weight.url or not weight.note else f"; wanted: {weight.note}"
             raise WeightsError(
-                f"the weights {name!r} are not at hand (for {found.weight.used_for})",
-                mend=mending_command(found.weight),
+                f"the weights {name!r} are not at hand (for {weight.used_for}){wanted}",
+                where=str(self.folder / weight.file),
+                mend=mending_command(weight),
             )
         if found.state == "wrong":
             raise WeightsError(

@@ -17,6 +17,7 @@ from benchmark.weights import WeightStore, load_tensors
 #: Pixels that go through a network at once: bounds memory, and keeps a CPU's caches of use.
 _PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
 _SHOWN = 4
+_COUNTER = ".num_batches_tracked"
 
 
 class Network(nn.Module):
@@ -84,6 +85,9 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> No
     unused = network.training_only if isinstance(network, Network) else ()
     given = {key: value for key, value in tensors.items() if not key.startswith(unused)}
     wanted = {key: value.shape for key, value in network.state_dict().items()}
+    # PyTorch before 0.4.1 and TensorFlow do not count batches, and no output depends on it
+    uncounted = (key for key in wanted.keys() - given.keys() if key.endswith(_COUNTER))
+    given |= {key: torch.tensor(0) for key in uncounted}
     shapes = (
         f"{key} {list(given[key].shape)} instead of {list(wanted[key])}"
         for key in sorted(wanted.keys() & given.keys())
