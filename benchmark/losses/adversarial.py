@@ -7,12 +7,14 @@ is never trained, and the discriminator starts again every epoch: methods, secti
 
 It is no :class:`benchmark.losses.base.LossTerm`: its discriminator learns while the host does, so
 no divisor can be frozen for it and arms of one seed would no longer be compared under the same
-terms. :class:`SemanticAdversary` is the alternate update for a training of its own.
+terms. :class:`SemanticAdversary` is the alternate update; a recipe can name it (``adversary``), and
+only the study of SKF's parts does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -124,6 +126,9 @@ class AdversaryRecipe:
     """How the discriminator learns.
 
     Attributes:
+        form: ``semantic`` is the paper's; ``plain`` shows it whole pictures and nothing else, the
+            control of the paper's Table 4.
+        weight: of its loss in the host's objective; 0.1 is the DRBN fork's, the paper gives none.
         rate: learning rate of its Adam.
         share_global: weight of the global part of its loss, the local part gets the rest; the
             paper adds them plainly, the DRBN fork has 0.9.
@@ -131,6 +136,8 @@ class AdversaryRecipe:
         seed: of its initial weights and of the real crops.
     """
 
+    form: Literal["semantic", "plain"] = "semantic"
+    weight: float = 0.1
     rate: float = 1e-4
     share_global: float = 0.5
     width: int = 64
@@ -180,16 +187,12 @@ class SemanticAdversary:
         Raises:
             DataError: if its loss is not finite.
         """
-        outputs = outputs.detach()
-        judge, real, fake = self.discriminator, self._logits(references), self._logits(outputs)
-        mask, _ = least_real(outputs, fake.argmax(1), self.classes, judge)
-        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
-        local = _towards(judge.local(random_crops(references, generator)), 1)
-        local = local + _towards(judge.local(outputs * mask), 0)
-        overall = _towards(judge.whole(references, real), 1)
-        overall = overall + _towards(judge.whole(outputs, fake), 0)
-        share = self.recipe.share_global
-        loss = (share * overall + (1 - share) * local).mean() / 2
+        outputs, judge = outputs.detach(), self.discriminator
+        if self.recipe.form == "plain":
+            apart = _towards(judge.local(references), 1) + _towards(judge.local(outputs), 0)
+        else:
+            apart = self._apart(outputs, references, step)
+        loss = apart.mean() / 2
         if not loss.isfinite():
             raise DataError(
                 f"the discriminator's loss stopped being finite at step {step}",
@@ -204,16 +207,32 @@ class SemanticAdversary:
         """L_SA = L_global + L_local of every sample (equation 14), ``[B]`` from 0 to 2.
 
         The discriminator is frozen meanwhile, running statistics included, so a sample does not
-        depend on its batch; the segmentation is taken as it is, without gradient.
+        depend on its batch; the segmentation is taken as it is, without gradient. In the plain form
+        there is one answer about the whole picture, from 0 to 1.
         """
-        judge, logits = self.discriminator, self._logits(outputs)
-        mask, _ = least_real(outputs.detach(), logits.argmax(1), self.classes, judge)
+        judge = self.discriminator
         judge.eval().requires_grad_(False)
         try:
+            if self.recipe.form == "plain":
+                return _towards(judge.local(outputs), 1)
+            logits = self._logits(outputs)
+            mask, _ = least_real(outputs.detach(), logits.argmax(1), self.classes, judge)
             local = _towards(judge.local(outputs * mask), 1)
             return local + _towards(judge.whole(outputs, logits), 1)
         finally:
             judge.train().requires_grad_(True)
+
+    def _apart(self, outputs: Tensor, references: Tensor, step: int) -> Tensor:
+        """What it has to learn of every sample, ``[B]``: patches and pictures, real and not."""
+        judge, real, fake = self.discriminator, self._logits(references), self._logits(outputs)
+        mask, _ = least_real(outputs, fake.argmax(1), self.classes, judge)
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
+        local = _towards(judge.local(random_crops(references, generator)), 1)
+        local = local + _towards(judge.local(outputs * mask), 0)
+        overall = _towards(judge.whole(references, real), 1)
+        overall = overall + _towards(judge.whole(outputs, fake), 0)
+        share = self.recipe.share_global
+        return share * overall + (1 - share) * local
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, tensors only."""

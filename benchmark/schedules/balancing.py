@@ -13,6 +13,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.schedules.descent import Descent
+
 Array = NDArray[np.float64]
 
 
@@ -63,28 +65,17 @@ class Uncertainty(Balancer):
     """
 
     start, rate = -0.5, 0.02
-    _first, _second, _small = 0.9, 0.999, 1e-8
 
     def __init__(self) -> None:
-        self._done = 0
-        self._state: tuple[Array, Array, Array] | None = None
+        self._now: Descent | None = None
 
     def weights(self, history: Array, available: Array) -> Array:
         """See :class:`Balancer`; replays what it has not seen of ``history``."""
-        if self._state is None or len(history) < self._done:
-            zero = np.zeros(len(available))
-            self._done, self._state = 0, (np.full(len(available), self.start), zero, zero)
-        variance, mean, square = self._state
-        for losses in history[self._done :]:
-            self._done += 1
-            gradient = 0.5 - losses / (2 * np.exp(variance))
-            mean = self._first * mean + (1 - self._first) * gradient
-            square = self._second * square + (1 - self._second) * gradient**2
-            unbiased = mean / (1 - self._first**self._done)
-            spread = np.sqrt(square / (1 - self._second**self._done))
-            variance = variance - self.rate * unbiased / (spread + self._small)
-        self._state = variance, mean, square
-        return _shared(np.exp(-variance), available)
+        if self._now is None or len(history) < self._now.done:
+            self._now = Descent.start(np.full(len(available), self.start), rate=self.rate)
+        for losses in history[self._now.done :]:
+            self._now = self._now.step(0.5 - losses / (2 * np.exp(self._now.at)))
+        return _shared(np.exp(-self._now.at), available)
 
 
 class Random(Balancer):

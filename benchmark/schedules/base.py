@@ -40,6 +40,7 @@ class Arm:
         context: target rows and context vectors.
         time: use of the gate.
         isolates: what a comparison with it shows.
+        iterative: whether its table moves between rounds (:mod:`benchmark.schedules.rounds`).
 
     Contexts of ``region`` are maps over the picture, of every other arm one vector a picture.
     """
@@ -49,6 +50,7 @@ class Arm:
     context: Context
     time: Time
     isolates: str
+    iterative: bool = False
 
 
 @dataclass(frozen=True, eq=False)
