@@ -14,7 +14,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line; a user's mistake prints no traceback."""
     # nothing may wait for a network: data and weights are fetched by explicit commands only
-    if sys.argv[1:3] != ["data", "fetch"]:
+    if sys.argv[1:3] not in (["data", "fetch"], ["weights", "fetch"]):
         for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
             os.environ.setdefault(variable, "1")
     from benchmark.cli.app import app

@@ -62,8 +62,18 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Machine-readable.
 
 
 @app.command()
-def fetch(name: Name) -> None:
-    """Download one file; nothing else of the suite ever touches the network."""
+def fetch(
+    name: Annotated[
+        str, typer.Argument(help="Name in the catalogue, or hub:owner/name@COMMIT for a model.")
+    ],
+) -> None:
+    """Download one file or model; beside data fetch, nothing ever touches the network."""
+    if name.startswith("hub:"):
+        from benchmark.weights.models import fetch_model
+
+        model = fetch_model(name)
+        typer.echo(f"{name}: {model.folder}\nsha256 {model.digest}")
+        return
     from benchmark.progress import Reporter
     from benchmark.weights import WEIGHTS
     from benchmark.weights import fetch as fetch_weights

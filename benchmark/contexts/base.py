@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from benchmark.errors import UnknownNameError, WeightsError
 from benchmark.registry import Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
 
 #: The contexts, in the order of every context axis (methods, section 1.2). The only definition.
 CONTEXTS: tuple[str, ...] = ("generic", "medical", "face", "lowlight")
@@ -47,7 +50,39 @@ class ContextPredictor(ABC):
         """
 
 
-#: Factories that work without arguments.
+#: Called without arguments; those with ``needs_model`` with a model's name (:func:`built`).
 PREDICTORS: Registry[type[ContextPredictor]] = Registry(
     "context predictor", group="equilux.contexts"
 )
+
+
+def make_predictor(name: str) -> ContextPredictor:
+    """The predictor that ``name`` or ``name:MODEL`` stands for; see :func:`built`."""
+    return built(PREDICTORS, name)
+
+
+def built(registry: Registry[type[T]], name: str) -> T:
+    """The thing that ``name`` or ``name:MODEL`` stands for, such as ``clip:FOLDER``.
+
+    Args:
+        registry: where to look; entries say with ``needs_model`` that they want a model.
+        name: of the entry and, after a colon, of the model: a folder or
+            ``hub:owner/name@COMMIT``.
+
+    Raises:
+        UnknownNameError: if there is no such entry, or it takes no model.
+        WeightsError: if a model is missing, not on this machine or refused.
+    """
+    kind, _, model = name.partition(":")
+    needed = registry.entry(kind).meta.get("needs_model", False)
+    if needed and not model:
+        raise WeightsError(
+            f"the {registry.kind} {kind!r} needs a model",
+            mend=f"write {kind}:FOLDER or {kind}:hub:owner/name@COMMIT",
+        )
+    if model and not needed:
+        raise UnknownNameError(
+            f"the {registry.kind} {kind!r} takes no model", where=name, mend=f"write {kind}"
+        )
+    factory = registry.get(kind)
+    return factory(model) if model else factory()  # type: ignore[call-arg]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.contexts import CONTEXTS, PREDICTORS
+from benchmark.contexts import CONTEXTS, make_predictor
 from benchmark.contexts.mixture import MIXTURE
 from benchmark.contexts.regions import NOWHERE, STRIDE, Regions, face_regions, mask_regions
 from benchmark.data.degradations import assign_strata, degrade
@@ -27,7 +27,7 @@ def run_pool(payload: Mapping[str, Any], *, out: Path, reporter: Reporter) -> No
     """Write the :class:`TrainingData` that ``payload`` describes to ``out``.
 
     Args:
-        payload: ``samples`` (number per context), ``predictor`` (name of a context predictor),
+        payload: ``samples`` (number per context), ``predictor`` (such as ``cnn`` or ``clip:FOLDER``),
             ``seed`` and optionally ``size`` (side in pixels, 128) and ``contexts`` (default all).
         out: existing folder.
         reporter: where progress goes.
@@ -36,7 +36,7 @@ def run_pool(payload: Mapping[str, Any], *, out: Path, reporter: Reporter) -> No
         UnknownNameError: for a predictor that is not registered.
         WeightsError: for a predictor whose weights are absent.
     """
-    predictor = PREDICTORS.get(payload["predictor"])()
+    predictor = make_predictor(payload["predictor"])
     size, seed = payload.get("size", 128), payload["seed"]
     pool = joined(
         [
