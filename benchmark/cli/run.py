@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from benchmark.spec.origin import TRUST
+
 if TYPE_CHECKING:
     from benchmark.runner.plan import Plan
     from benchmark.runner.store import Store
@@ -50,7 +52,15 @@ def run(  # noqa: PLR0917 - options are given by name
         str | None, typer.Option(help="How to read --data: a YAML file or a shipped name.")
     ] = None,
     system: Annotated[
-        list[str] | None, typer.Option(help="Only this system or host; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only this: a system, a host, onnx:FILE, spandrel:FILE, outputs:FOLDER, "
+            "hub:OWNER/NAME@COMMIT/FILE or module:factory; may be repeated."
+        ),
+    ] = None,
+    submission: Annotated[
+        list[str] | None,
+        typer.Option(help="OWNER/NAME or a file, beside the untrained systems; may be repeated."),
     ] = None,
     host: Annotated[
         list[str] | None,
@@ -66,6 +76,7 @@ def run(  # noqa: PLR0917 - options are given by name
         Protocols | None,
         typer.Option(help="Recognisers as they are, or taught anew by every system's outputs."),
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help=TRUST)] = False,
     device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
         Devices.AUTO
     ),
@@ -92,10 +103,12 @@ def run(  # noqa: PLR0917 - options are given by name
         data=data,
         mapping=mapping,
         systems=tuple(system or ()),
+        submissions=tuple(submission or ()),
         hosts=tuple(host or ()),
         arms=tuple(arm or ()),
         metrics=tuple(metric or ()),
         protocol=protocol.value if protocol else None,
+        trust=trust,
     )
     plan = make_plan(request)
     store = Store(cache or cache_root())

@@ -7,10 +7,13 @@ what nobody has written down is ``unknown``, which is not ``none``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from benchmark.spec.datasets import OTHER, OVERLAPS
+from benchmark.spec.submission import Learned
 
 How = Literal["trained", "unpaired", "overlaps", "none", "unknown"]
 
@@ -49,12 +52,14 @@ class Leak:
     Attributes:
         dataset: key.
         statement: to be shown wherever results on it are.
+        short: the same in a row of a table.
         shared: test images mapped to training images of the same scene.
         clean: test images whose scene is in no training image.
     """
 
     dataset: str
     statement: str
+    short: str
     shared: Mapping[str, tuple[str, ...]]
     clean: tuple[str, ...]
 
@@ -65,6 +70,7 @@ _NO_LOL = Seen("lol-v1", "none", "training data named in paper and repository ho
 _FIVEK = Seen("mit-adobe-5k", "trained", "README: the model trained on FiveK")
 _LOL_PAIRS = Seen("lol-v1", "trained", "README: the model trained on LOL")
 _LOL_V2 = Seen("lol-v1", "overlaps", "LOL v2 continues LOL v1; shared images not counted")
+_SKF_LOL = Seen("lol-v1", "trained", "paper: its 485 training pairs")
 
 #: Per system, everything that is known; what is not listed is unknown.
 SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
@@ -101,6 +107,8 @@ SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
             Seen("lol-v1", "trained", "README: train on LOL; it does not name this file's data"),
         ),
         "drbn": (Seen("lol-v2", "trained", "README: 'we use LOL-v2'"), _LOL_V2),
+        "llflow-s-skf": (_SKF_LOL,),
+        "drbn-skf": (_SKF_LOL,),
         "kind": (Seen("lol-v1", "trained", "training code: our485 of LOL"),),
         "kind-pp": (
             Seen("lol-v1", "trained", "training code: our485 of LOL, and 260 synthetic pairs"),
@@ -154,6 +162,7 @@ LEAKS: Mapping[str, Leak] = MappingProxyType(
                 "chosen by looking at the test reference, scores 25.9 dB on average: much of the "
                 "answer is in the training set."
             ),
+            short="14 of its 15 test scenes are also in its training set",
             shared=MappingProxyType(_SHARED),
             clean=("179",),
         )
@@ -167,6 +176,29 @@ def seen(system: str, dataset: str) -> Seen:
         if line.dataset == dataset:
             return line
     return Seen(dataset, "unknown", "not recorded")
+
+
+def declared(lines: Sequence[Learned], dataset: str) -> Seen:
+    """What a submission says that it has seen of ``dataset``; what it lists is all of it.
+
+    Data that share images with what it was trained on count as seen.
+    """
+    for line in lines:
+        if line.dataset == dataset:
+            return Seen(dataset, line.how, f"submission: {line.evidence}")
+    for line in lines:
+        shared = OVERLAPS.get(frozenset({line.dataset, dataset}))
+        if shared:
+            return Seen(dataset, "overlaps", f"submission: trained on {line.dataset}; {shared}")
+    if any(line.dataset == OTHER or line.how == "unknown" for line in lines):
+        return Seen(dataset, "unknown", "the submission names data that have no name here")
+    return Seen(dataset, "none", "the submission lists all its training data")
+
+
+def remark(found: Seen) -> str:
+    """For the row of a system in a run on ``found.dataset``: what it has seen, and what leaks."""
+    leak = LEAKS.get(found.dataset) if found.how != "none" else None
+    return f"{found.dataset}: {found.sentence()}" + (f"; {leak.short}" if leak else "")
 
 
 def trained_on(system: str) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from PIL import Image
 from benchmark.data.evalset import EvalSet
 from benchmark.files import write_json, write_with
 from benchmark.runner.plan import Plan
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
 from benchmark.runner.store import Store
+from benchmark.runner.systems import SystemRun
 
 _SIDE = 160
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from benchmark.errors import EquiluxError
 from benchmark.judges.base import make_judge
 from benchmark.metrics import ScorerPlan, Unavailable
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
+from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED, Unit
 
 #: What the degraded pictures themselves teach: the state before any enhancement.
@@ -59,6 +60,12 @@ def plan_lessons(
             "the protocol retrained needs training scenes with the right answers",
             where=spec.name,
             mend="use it on the signs probe, without --data; --protocol frozen works everywhere",
+        )
+    ready = [run.title for run in request.systems if not run.maps_pixels]
+    if ready:
+        raise EquiluxError(
+            f"{', '.join(ready)}: there are no outputs of the training scenes",
+            mend="--protocol frozen needs none",
         )
     scenes = min(training.samples, _MOST_SCENES)
     data = Unit(

@@ -16,11 +16,14 @@ import pandas as pd
 from benchmark import __version__
 from benchmark.assets import load_record
 from benchmark.enhancers import ENHANCERS
-from benchmark.enhancers.contamination import LEAKS, seen
+from benchmark.enhancers.adapters.outside import Outside
+from benchmark.enhancers.contamination import LEAKS, Seen, declared, remark, seen
+from benchmark.enhancers.published.outputs import published_outputs
 from benchmark.metrics.base import MetricSpec
 from benchmark.runner.plan import Plan
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
 from benchmark.runner.store import Store
+from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED
 
 _NON_COMMERCIAL = re.compile(r"(?i)\bnc\b|noncommercial|non-commercial")
@@ -69,10 +72,8 @@ def make_manifest(
         ],
         "headline": {"axis": request.headline_axis, **_headline(request)},
         "comparisons": [
-            {"system": s.host, "arm": arm, "baseline": s.baseline}
-            for s in request.studies
-            for arm in s.arms
-            if arm != s.baseline
+            {"system": system, "arm": arm, "baseline": baseline}
+            for system, arm, baseline in request.comparisons
         ],
         "notes": [
             *spec.limits,
@@ -144,30 +145,66 @@ def _systems(request: Request, folder: Path) -> list[dict[str, Any]]:
 
 
 def _description(request: Request, run: SystemRun) -> dict[str, Any]:
-    if run.arm:
-        from benchmark.enhancers.hosts import HOSTS
+    facts = _trained(run) if run.arm else _outside(run, run.outside) if run.outside else _known(run)
+    if run.submission is not None and not run.arm:
+        facts |= {"kind": "submission"}
+    if request.real is not None:
+        facts["note"] += f"; {remark(_seen(run, request.real.mapping.name))}"
+    return facts
 
-        host = HOSTS.get(run.enhancer)
-        return {
-            "kind": "trained",
-            "parameters": host.parameters,
-            "licence": host.licence,
-            "note": HOSTS.entry(run.enhancer).summary,
-        }
+
+def _trained(run: SystemRun) -> dict[str, Any]:
+    from benchmark.enhancers.hosts import HOSTS
+
+    host = HOSTS.get(run.enhancer)
+    return {
+        "kind": "trained",
+        "parameters": host.parameters,
+        "licence": host.licence,
+        "note": HOSTS.entry(run.enhancer).summary,
+    }
+
+
+def _known(run: SystemRun) -> dict[str, Any]:
     entry = ENHANCERS.entry(run.enhancer)
-    published = entry.meta.get("kind") == "published"
-    dataset = request.real.mapping.name if request.real and published else ""
     reference = run.enhancer in {"input", "oracle"}
-    kind = "reference" if reference else entry.meta.get("kind", "classical")
     learned = entry.meta.get("trained_on")
     return {
-        "kind": "submission" if "/" in run.system else kind,
+        "kind": "reference" if reference else entry.meta.get("kind", "classical"),
         "parameters": int(entry.meta.get("parameters", 0)),
         "licence": str(entry.meta.get("licence", "unknown")),
-        "note": entry.summary
-        + (f"; trained on {', '.join(learned)}" if learned else "")
-        + (f"; {dataset}: {seen(entry.name, dataset).sentence()}" if dataset else ""),
+        "note": entry.summary + (f"; trained on {', '.join(learned)}" if learned else ""),
     }
+
+
+def _outside(run: SystemRun, outside: Outside) -> dict[str, Any]:
+    """A row that no registered enhancer stands behind: by its submitter's word, or nobody's."""
+    known, spec = published_outputs(outside.sha256), run.submission
+    notes = [spec.title] if spec else [known.summary] if known else ["not registered: ad hoc"]
+    notes += [known.caution] if known and known.caution else []
+    learned = [line.dataset for line in spec.training_data] if spec else []
+    notes += [f"trained on {', '.join(learned)}"] if learned else []
+    return {
+        "kind": "published" if known and not spec else "submission",
+        "parameters": outside.parameters(),
+        "licence": spec.licence if spec else known.licence if known else "unknown",
+        "note": "; ".join(notes),
+    }
+
+
+def _seen(run: SystemRun, dataset: str) -> Seen:
+    """What a system has seen of the data at hand, by its submitter's word or as is recorded."""
+    if run.arm:
+        return Seen(dataset, "none", "trained here, on the mixture of the suite's own pictures")
+    if run.submission is not None:
+        return declared(run.submission.training_data, dataset)
+    if run.outside is not None:
+        known = published_outputs(run.outside.sha256)
+        return seen(known.name if known else "", dataset)
+    entry = ENHANCERS.entry(run.enhancer)
+    if entry.origin == "equilux" and entry.meta.get("kind") != "published":
+        return Seen(dataset, "none", "it learns nothing")
+    return seen(entry.name, dataset)
 
 
 def _leaks(request: Request) -> list[str]:

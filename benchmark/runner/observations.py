@@ -9,7 +9,8 @@ from typing import Any
 from benchmark.judges import JUDGES
 from benchmark.judges.base import Kind, Observer, make_judge
 from benchmark.probes import PHANTOMS
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
+from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED, Unit
 
 #: Segmenters that look for structure in what a system makes of nothing.
@@ -118,7 +119,9 @@ def plan_null_test(request: Request, enhance: Callable[[SystemRun, Unit], Unit])
             "seed": DATA_SEED,
         },
     )
-    enhancements = {run: enhance(run, data) for run in request.systems}
+    enhancements = {run: enhance(run, data) for run in request.systems if run.maps_pixels}
+    if not enhancements:
+        return None
     identity = {name: make_judge(name, "segmenter").identity() for name in _NULL_JUDGES}
     counts = {
         run: Unit(

@@ -13,9 +13,12 @@ from torch import Tensor
 
 from benchmark.data.evalset import EvalSet
 from benchmark.data.views import OK
+from benchmark.enhancers.adapters.outputs import OutputFolder
 from benchmark.enhancers.base import Enhancer
 
 MISSING, NONFINITE, WRONG_SIZE = "missing_output", "nonfinite_output", "wrong_size"
+#: Of a host whose training could not go on.
+UNTRAINED = "training_failed"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Outputs:
     Attributes:
         images: ``[N, H, W, 3]`` uint8; zeros where the status is not ``ok``.
         status: ``[N]`` text, one of ``ok``, ``missing_output`` (the enhancer raised),
-            ``nonfinite_output``, ``wrong_size`` or the status the sample already had.
+            ``nonfinite_output``, ``wrong_size``, ``training_failed`` or the status the sample
+            already had.
         milliseconds: ``[N]`` wall time per image, the batch's time shared equally.
         errors: the first message of each kind, for the report.
     """
@@ -64,6 +68,34 @@ def enhance_all(
     return Outputs(images, status, milliseconds, tuple(errors.values()))
 
 
+def no_outputs(evalset: EvalSet, why: str) -> Outputs:
+    """What a host makes of a dataset whose training could not go on."""
+    status = evalset.frame["status"].to_numpy(dtype=object).copy()
+    status[status == OK] = UNTRAINED
+    nothing = np.full(len(evalset), np.nan)
+    return Outputs(np.zeros_like(evalset.inputs), status, nothing, (why,))
+
+
+def read_all(
+    folder: OutputFolder, evalset: EvalSet, *, advance: Callable[[int], None] = lambda steps: None
+) -> Outputs:
+    """The pictures that a system made elsewhere; those that are not there are failures."""
+    count = len(evalset)
+    images = np.zeros_like(evalset.inputs)
+    status = evalset.frame["status"].to_numpy(dtype=object).copy()
+    absent: list[str] = []
+    for row in np.flatnonzero(status == OK):
+        name = str(evalset.frame["sample"].iloc[row])
+        (result,) = folder.read([name])
+        absent += [name] if result is None else []
+        status[row], pixels = _judge_output(result, images.shape[1:3])
+        if pixels is not None:
+            images[row] = pixels
+        advance(1)
+    errors = [f"{len(absent)} samples have no readable picture: {absent[0]} ..."] if absent else []
+    return Outputs(images, status, np.full(count, np.nan), tuple(errors))
+
+
 def to_batch(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """``[B, H, W, 3]`` uint8 to ``[B, 3, H, W]`` float32 in [0, 1]."""
     batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
@@ -83,7 +115,9 @@ def _attempt(
         with torch.inference_mode():
             result = enhancer.enhance(inputs, clean)
         if isinstance(result, Tensor) and result.ndim == 4 and len(result) == len(rows):
-            return list(result.detach().cpu())
+            # one image may have made the whole batch another size: the others are asked again
+            if len(rows) == 1 or result.shape == inputs.shape:
+                return list(result.detach().cpu())
         message = f"returned {_describe(result)} for a batch of shape {tuple(inputs.shape)}"
     # an enhancer is somebody else's code: whatever it raises is a failure of that system,
     # counted against it, and must not cost the others their run

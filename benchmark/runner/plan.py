@@ -11,8 +11,9 @@ from benchmark.judges.base import Kind
 from benchmark.metrics import SCORERS, ScorerPlan, Unavailable, plan_scorers
 from benchmark.runner.lessons import Lessons, plan_lessons, without_unfit
 from benchmark.runner.observations import NullTest, Observed, plan_null_test, plan_observers
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
 from benchmark.runner.store import Store
+from benchmark.runner.systems import SystemRun
 from benchmark.runner.trainings import plan_trainings
 from benchmark.runner.units import DATA_SEED, Stage, Unit
 from benchmark.weights import require
@@ -232,6 +233,12 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     needs = {"data": data.need()}
     if training is not None:
         needs["weights"] = training.need()
+    if run.outside is not None:
+        hints = {"path": str(run.outside.path)}
+        if run.outside.origin.form == "code":  # without the user's word there were no such run
+            hints["trusted"] = "yes"
+        found = {"enhancer": run.outside.payload()}
+        return Unit("enhance", run.title, found, needs, request.device, hints)
     payload: dict[str, Any] = {"enhancer": run.enhancer}
     if training is None and (files := ENHANCERS.entry(run.enhancer).meta.get("weights")):
         # it was asked for by name: absent weights are an error now, not a failure of the system
@@ -247,7 +254,7 @@ def _analysis_unit(request: Request, plan: Plan) -> Unit:
         numbers[run] = f"{number}"
         needs[f"{number}"] = plan.enhancements[run].need()
         needs |= {f"{number}/{name}": plan.scores[run, name].need() for name in scorers.scorers}
-        if plan.null_test is not None:
+        if plan.null_test is not None and run in plan.null_test.counts:
             needs[f"{number}!"] = plan.null_test.counts[run].need()
     for observed in plan.observed.values():
         for (seen, judge), unit in observed.units.items():
@@ -260,12 +267,7 @@ def _analysis_unit(request: Request, plan: Plan) -> Unit:
         "axes": [axis.model_dump(mode="json") for axis in request.axes],
         "policy": spec.policy.model_dump(mode="json"),
         "replicates": request.profile.replicates,
-        "comparisons": [
-            [study.host, arm, study.baseline]
-            for study in request.studies
-            for arm in study.arms
-            if arm != study.baseline
-        ],
+        "comparisons": [list(found) for found in request.comparisons],
         "declared": {name: _declared(spec) for name, spec in scorers.metrics.items()},
         "reader": _reader(scorers),
         "protocol": spec.protocol,

@@ -7,31 +7,11 @@ from typing import Literal
 
 from benchmark.data.reading import RealData, open_data
 from benchmark.data.references import parse_reference
-from benchmark.enhancers import ENHANCERS
 from benchmark.errors import EquiluxError
 from benchmark.probes import PROBES
-from benchmark.registry import unknown_name
+from benchmark.runner.systems import SystemRun, refuse_namesakes, runs_of, studies_of
 from benchmark.spec.catalogue import TaskFolder, mapping_for
-from benchmark.spec.submission import find_submission
 from benchmark.spec.task import Axis, HostStudy, Profile, ProfileName
-
-
-@dataclass(frozen=True)
-class SystemRun:
-    """One row of every table before pooling: a system, its arm and seed (empty, -1 if untrained).
-
-    ``enhancer`` is the registered name behind it, or the host's.
-    """
-
-    system: str
-    arm: str
-    seed: int
-    enhancer: str
-
-    @property
-    def title(self) -> str:
-        """For progress lines."""
-        return f"{self.system} {self.arm} seed {self.seed}" if self.arm else self.system
 
 
 @dataclass(frozen=True)
@@ -56,6 +36,15 @@ class Request:
         return frozenset(PROBES.entry(self.task.spec.probe.name).meta["provides"])
 
     @property
+    def comparisons(self) -> tuple[tuple[str, str, str], ...]:
+        """Which arm is compared with which baseline: system, arm, baseline."""
+        baselines = {study.host: study.baseline for study in self.studies}
+        arms = dict.fromkeys(
+            (r.system, r.arm, baselines[r.enhancer]) for r in self.systems if r.arm
+        )
+        return tuple(found for found in arms if found[1] != found[2])
+
+    @property
     def profile(self) -> Profile:
         """How much work is to be done."""
         return self.task.spec.profiles[self.profile_name]
@@ -69,15 +58,19 @@ def resolve(
     data: str | None = None,
     mapping: str | None = None,
     systems: tuple[str, ...] = (),
+    submissions: tuple[str, ...] = (),
     hosts: tuple[str, ...] = (),
     arms: tuple[str, ...] = (),
     metrics: tuple[str, ...] = (),
     protocol: Literal["frozen", "retrained"] | None = None,
+    trust: bool = False,
 ) -> Request:
     """Turn command-line words into a request.
 
     Empty tuples mean what the task file says. ``hosts`` takes the place of the task's hosts; those
-    that the task does not name are trained in the arms of its first.
+    that the task does not name are trained in the arms of its first. ``submissions`` are measured
+    beside the task's untrained systems, or beside ``systems`` and ``hosts`` where those are given.
+    ``trust``: that code from outside may run.
 
     Raises:
         UnknownNameError: for a system, host, arm or metric that does not exist, with the nearest
@@ -90,16 +83,18 @@ def resolve(
     trained = {study.host: _study(study, arms) for study in spec.hosts}
     # a published network and a host may have one name: on the command line the host is meant
     named = [(name, name in trained) for name in systems] or [(n, False) for n in spec.systems]
-    if hosts or not systems:
+    if hosts or not (systems or submissions):
         named += [(name, True) for name in trained]
+    named += [(name, False) for name in submissions]
+    seeds = spec.profiles[profile].training.seeds
     runs: list[SystemRun] = []
     for name, is_host in dict.fromkeys(named):
         if is_host:
-            seeds = spec.profiles[profile].training.seeds
             runs += [SystemRun(name, a, s, name) for a in trained[name].arms for s in seeds]
         else:
-            runs.append(_untrained(name, tuple(trained)))
-    studies = tuple(study for host, study in trained.items() if (host, True) in named)
+            runs += runs_of(name, seeds=seeds, hosts=tuple(trained), trust=trust)
+    refuse_namesakes(runs)
+    studies = studies_of(runs, [s for host, s in trained.items() if (host, True) in named])
     real = _real_data(task, data, mapping)
     if real is not None and real.mapping.image is None:
         runs = _without_reference(runs, asked=systems)
@@ -121,7 +116,7 @@ def resolve(
 
 def _without_reference(runs: list[SystemRun], *, asked: tuple[str, ...]) -> list[SystemRun]:
     """Leave out systems that are handed the clean picture, which such data do not hold."""
-    blind = [r for r in runs if r.arm or not _needs_reference(r.enhancer)]
+    blind = [run for run in runs if not run.needs_reference]
     refused = {run.system for run in runs} & set(asked) - {run.system for run in blind}
     if refused:
         raise EquiluxError(
@@ -129,27 +124,6 @@ def _without_reference(runs: list[SystemRun], *, asked: tuple[str, ...]) -> list
             mend="leave the system out, or name the column image: in the mapping",
         )
     return blind
-
-
-def _needs_reference(enhancer: str) -> bool:
-    return bool(getattr(ENHANCERS.get(enhancer), "needs_reference", False))
-
-
-def _untrained(name: str, hosts: tuple[str, ...]) -> SystemRun:
-    """The row of a system that is not trained here.
-
-    Raises:
-        UnknownNameError: with the nearest names of systems and of ``hosts``, if there is none.
-    """
-    if "/" in name:
-        return SystemRun(name, "", -1, ENHANCERS.entry(find_submission(name).enhancer).name)
-    if name not in ENHANCERS:
-        from benchmark.enhancers.hosts import HOSTS
-
-        if name in HOSTS:
-            raise EquiluxError(f"{name!r} is trained, not taken", mend=f"ask for --host {name}")
-        raise unknown_name("system", name, tuple(sorted({*ENHANCERS.names(), *hosts})))
-    return SystemRun(name, "", -1, name)
 
 
 def _with_hosts(task: TaskFolder, hosts: tuple[str, ...]) -> TaskFolder:

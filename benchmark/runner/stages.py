@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from torch import Tensor
 from benchmark.data.evalset import EvalSet
 from benchmark.data.views import OK
 from benchmark.enhancers import ENHANCERS
+from benchmark.enhancers.adapters.outputs import OutputFolder
+from benchmark.enhancers.adapters.outside import build
 from benchmark.enhancers.base import Enhancer
-from benchmark.errors import StoreError
+from benchmark.errors import StoreError, TrainingError
 from benchmark.files import write_json
 from benchmark.metrics import Scorer, make_scorer
 from benchmark.runner.execute import StageFunction, Work
-from benchmark.runner.outputs import enhance_all, to_batch
+from benchmark.runner.outputs import enhance_all, no_outputs, read_all, to_batch
 from benchmark.runner.tables import samples_table, timings_table
 from benchmark.runner.units import Stage
 
@@ -76,17 +79,29 @@ def enhance(work: Work) -> None:
     """Run one system over every sample."""
     evalset = EvalSet.load(work.inputs["data"])
     device = torch.device(work.unit.device)
-    enhancer = _enhancer(work)
-    with work.reporter.task(f"enhance {work.unit.title}", len(evalset)) as advance:
-        outputs = enhance_all(enhancer, evalset, device=device, advance=advance)
+    try:
+        system = _system(work)
+    except TrainingError as error:
+        outputs = no_outputs(evalset, error.what)
+    else:
+        with work.reporter.task(f"enhance {work.unit.title}", len(evalset)) as advance:
+            if isinstance(system, OutputFolder):
+                outputs = read_all(system, evalset, advance=advance)
+            else:
+                outputs = enhance_all(system, evalset, device=device, advance=advance)
     np.save(work.out / "images.npy", outputs.images, allow_pickle=False)
     np.save(work.out / "milliseconds.npy", outputs.milliseconds, allow_pickle=False)
     pd.DataFrame({"status": outputs.status}).to_parquet(work.out / "status.parquet", index=False)
     (work.out / "errors.json").write_text(json.dumps(outputs.errors), encoding="utf-8")
 
 
-def _enhancer(work: Work) -> Enhancer:
+def _system(work: Work) -> Enhancer | OutputFolder:
     name = work.payload["enhancer"]
+    if not isinstance(name, str):
+        path, trusted = Path(work.unit.hints["path"]), work.unit.hints.get("trusted") == "yes"
+        if name["form"] == "outputs":
+            return OutputFolder(path)
+        return build(name["form"], path, factory=name.get("factory", ""), trusted=trusted)
     if "weights" not in work.inputs:
         return ENHANCERS.get(name)()
     from benchmark.training import load_host

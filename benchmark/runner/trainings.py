@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmark.assets import load_record
-from benchmark.runner.request import Request, SystemRun
+from benchmark.runner.request import Request
+from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED, Unit
 from benchmark.schedules.unsupervised import UNSUPERVISED
 from benchmark.weights import require

@@ -26,6 +26,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SPANDREL_FILES = frozenset({".safetensors", ".pth", ".pt", ".ckpt", ".th"})
 _LONGEST = 400
 
+#: What ``--trust`` means, wherever it is asked for.
+TRUST = (
+    "Run code that is not part of this suite (module:factory). It runs as you, with all your "
+    "rights: it can read, change and send whatever you can. Say so only of code that you have read."
+)
 GRAMMAR = (
     "a registered name, package.module:factory, onnx:FILE, spandrel:FILE, "
     "hub:owner/name@COMMIT/FILE or outputs:FOLDER"

@@ -14,7 +14,8 @@ from benchmark.files import sha256_of_file
 from benchmark.registry import Entry
 from benchmark.runner.manifest import _description
 from benchmark.runner.plan import Plan, make_plan
-from benchmark.runner.request import SystemRun, resolve
+from benchmark.runner.request import resolve
+from benchmark.runner.systems import SystemRun
 from benchmark.spec.catalogue import find_task
 from benchmark.weights import WEIGHTS
 

@@ -47,7 +47,7 @@ def from_factory(reference: str, *, trusted: bool = False) -> Enhancer:
     if not trusted:
         raise EquiluxError(
             f"running {reference!r} would run code that is not part of this suite",
-            mend="read it first; then say so with --trust-code",
+            mend="read it first; then say so with --trust",
         )
     try:
         made: Any = getattr(importlib.import_module(module), attribute)()
@@ -59,6 +59,12 @@ def from_factory(reference: str, *, trusted: bool = False) -> Enhancer:
             mend="the module must be importable here, the factory callable without arguments",
         ) from error
     if isinstance(made, Enhancer):
+        if made.needs_reference:
+            raise EquiluxError(
+                f"{reference!r} asks for the clean pictures, which no system is given",
+                where=reference,
+                mend="an enhancer maps degraded pictures to enhanced ones",
+            )
         return made
     if not callable(made):
         raise EquiluxError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +101,70 @@ def _array(images: Tensor) -> Any:
 
 def _text(size: Any) -> str:
     return " x ".join("any" if not isinstance(side, int) else str(side) for side in size)
+
+
+def count_parameters(file: Path) -> int:
+    """Numbers in the initializers of an ONNX file; constants inside nodes are not among them.
+
+    Reads the protocol buffer by its wire format: ModelProto.graph is field 7,
+    GraphProto.initializer field 5, TensorProto.dims field 1 (onnx/onnx.proto3).
+
+    Raises:
+        WeightsError: if the file is cut short.
+    """
+    content = memoryview(file.read_bytes())
+    try:
+        tensors = [t for graph in _messages(content, 7) for t in _messages(graph, 5)]
+        return sum(math.prod(_dims(tensor)) for tensor in tensors)
+    except IndexError as error:
+        raise WeightsError("cut short", where=str(file), mend="export it again") from error
+
+
+def _messages(content: memoryview, wanted: int) -> list[memoryview]:
+    return [value for n, value in _fields(content) if n == wanted and isinstance(value, memoryview)]
+
+
+def _dims(tensor: memoryview) -> list[int]:
+    """Sides of a tensor; writers pack them or not."""
+    sides: list[int] = []
+    for number, value in _fields(tensor):
+        if number == 1 and isinstance(value, int):
+            sides.append(value)
+        elif number == 1 and isinstance(value, memoryview):
+            at = 0
+            while at < len(value):
+                side, at = _varint(value, at)
+                sides.append(side)
+    return sides
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    at = 0
+    while at < len(content):
+        tag, at = _varint(content, at)
+        kind = tag & 7
+        if kind == 0:
+            value, at = _varint(content, at)
+            yield tag >> 3, value
+            continue
+        if kind == 2:
+            length, at = _varint(content, at)
+        elif kind in {1, 5}:
+            length = 8 if kind == 1 else 4
+        else:
+            raise IndexError(f"no such wire type: {kind}")
+        if at + length > len(content):
+            raise IndexError("a field ends beyond the file")
+        yield tag >> 3, content[at : at + length]
+        at += length
+
+
+def _varint(content: memoryview, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
