@@ -208,7 +208,8 @@ def _data_unit(request: Request) -> Unit:
             "views": request.profile.views,
         }
         hints, title = {}, f"{spec.probe.name} probe"
-    payload |= {"degradation": degradation, "seed": DATA_SEED}
+    seed = DATA_SEED if spec.probe.seed is None else spec.probe.seed
+    payload |= {"degradation": degradation, "seed": seed}
     return Unit("data", title, payload, hints=hints)
 
 

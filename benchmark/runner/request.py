@@ -148,7 +148,7 @@ def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
     if not arms:
         return study
     baseline = study.baseline if study.baseline in arms else arms[0]
-    return HostStudy(host=study.host, arms=list(dict.fromkeys(arms)), baseline=baseline)
+    return study.model_copy(update={"arms": list(dict.fromkeys(arms)), "baseline": baseline})
 
 
 def _real_data(task: TaskFolder, data: str | None, mapping: str | None) -> RealData | None:

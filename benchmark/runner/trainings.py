@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from benchmark.assets import load_record
 from benchmark.runner.request import Request
 from benchmark.runner.systems import SystemRun
-from benchmark.runner.units import DATA_SEED, Unit
+from benchmark.runner.units import DATA_SEED, VALIDATION_SEED, Unit
+from benchmark.schedules import ARMS
 from benchmark.schedules.unsupervised import UNSUPERVISED
+from benchmark.training.recipe import Recipe
 from benchmark.weights import require
 
 #: The suite's own networks that loss terms look through.
 _LOSS_ASSETS = ("face-embedder", "sign-reader")
+#: Settings that a calibration depends on; arms that share them share it.
+_CALIBRATED = ("batch", "scale", "scale_samples", "terms", "threads")
 
 
 def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, Unit]]:
@@ -22,53 +29,62 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
     if not request.studies:
         return (), {}
     training = request.profile.training
-    pool = Unit(
-        "pool",
-        "training pool",
-        {
-            "samples": training.samples,
-            "predictor": "cnn",
-            "seed": DATA_SEED,
-            "assets": _assets("context-cnn"),
-        },
-        device=request.device,
-    )
-    calibrations: dict[tuple[str, int], Unit] = {}
+    pool = _pool(request, training.samples, DATA_SEED)
+    shared: dict[str, Unit] = {pool.key: pool}
     trainings: dict[SystemRun, Unit] = {}
     for study in request.studies:
         for run in (r for r in request.systems if r.enhancer == study.host and r.arm):
             if run.arm in UNSUPERVISED:
                 trainings[run] = _without_references(request, run, pool)
                 continue
-            calibration = calibrations.setdefault(
-                (study.host, run.seed),
-                Unit(
-                    "calibrate",
-                    f"{study.host} seed {run.seed}",
-                    {
-                        "host": study.host,
-                        "seed": run.seed,
-                        "steps": training.steps,
-                        "assets": _assets(*_LOSS_ASSETS),
-                    },
-                    {"pool": pool.need()},
-                    request.device,
-                ),
+            recipe = {**study.recipe, **study.recipes.get(run.arm, {})}
+            payload = {"host": study.host, "seed": run.seed, "steps": training.steps}
+            payload["assets"] = _assets(*_LOSS_ASSETS)
+            calibration = Unit(
+                "calibrate",
+                f"{study.host} seed {run.seed}",
+                payload | _settings({k: v for k, v in recipe.items() if k in _CALIBRATED}),
+                {"pool": pool.need()},
+                request.device,
             )
+            needs = {"pool": pool.need(), "calibration": calibration.need()}
+            shared[calibration.key] = calibration
+            if ARMS.get(run.arm).iterative:
+                steering = _pool(request, max(training.samples // 4, 1), VALIDATION_SEED)
+                needs["validation"] = steering.need()
+                shared[steering.key] = steering
             trainings[run] = Unit(
                 "train",
                 run.title,
-                {
-                    "host": study.host,
-                    "arm": run.arm,
-                    "seed": run.seed,
-                    "steps": training.steps,
-                    "assets": _assets(*_LOSS_ASSETS),
-                },
-                {"pool": pool.need(), "calibration": calibration.need()},
+                payload | {"arm": run.arm} | _settings(recipe),
+                needs,
                 request.device,
             )
-    return (pool, *calibrations.values()), trainings
+    return tuple(shared.values()), trainings
+
+
+def _pool(request: Request, samples: int, seed: int) -> Unit:
+    return Unit(
+        "pool",
+        "training pool" if seed == DATA_SEED else "validation pool",
+        {
+            "samples": samples,
+            "predictor": "cnn",
+            "seed": seed,
+            "assets": _assets("context-cnn"),
+        },
+        device=request.device,
+    )
+
+
+def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe as part of a payload; refused before any work if there is no such setting.
+
+    Raises:
+        SpecError: for an unknown or an impossible setting.
+    """
+    Recipe.from_dict(recipe)
+    return {"recipe": dict(recipe)} if recipe else {}
 
 
 def _without_references(request: Request, run: SystemRun, pool: Unit) -> Unit:

@@ -38,6 +38,8 @@ Stage = Literal[
 
 #: Seed of everything about the evaluation data; training seeds are separate and never meet it.
 DATA_SEED = 20_230_617
+#: Of data that steer a training or choose between several; neither trained on nor tested on.
+VALIDATION_SEED = 19_991_231
 
 _TRAINING = (
     *("training", "losses", "schedules", "imaging", "enhancers"),

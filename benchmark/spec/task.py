@@ -86,6 +86,10 @@ class Probe(Spec):
         Literal["group", "none"],
         Field(description="none: group labels are shuffled, so that no group can differ."),
     ] = "group"
+    seed: Annotated[
+        int | None,
+        Field(ge=0, strict=True, description="Of who is rendered; None: those of record."),
+    ] = None
 
 
 class Headline(Spec):
@@ -132,6 +136,12 @@ class HostStudy(Spec):
     host: Name
     arms: list[Name] = Field(default=["matched", "cals"], min_length=1)
     baseline: Name = "matched"
+    recipe: dict[str, Any] = Field(
+        default={}, description="Of every arm, beside steps: ``benchmark.training.recipe``."
+    )
+    recipes: dict[Name, dict[str, Any]] = Field(
+        default={}, description="Of single arms, over ``recipe``; such arms are no exact pairs."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmark.assets import AssetRecord, load_record
+from benchmark.errors import SpecError
 from benchmark.runner import trainings as module
 from benchmark.runner.plan import Plan, make_plan
 from benchmark.runner.request import resolve
@@ -74,3 +76,41 @@ def test_new_weights_invalidate_what_looked_through_them(
     moved = {stage for title, (stage, key) in after.items() if before[title][1] != key}
     assert changed <= moved
     assert not moved & {"data", "prepare"}
+
+
+def with_study(**changes: object) -> Plan:
+    task = find_task("face-identity")
+    hosts = [study.model_copy(update=changes) for study in task.spec.hosts]
+    task = replace(task, spec=task.spec.model_copy(update={"hosts": hosts}))
+    return make_plan(resolve(task, profile="quick", device="cpu"))
+
+
+def test_a_recipe_in_the_task_reaches_every_arm_and_its_calibration() -> None:
+    plain, scaled = planned(), with_study(recipe={"scale": "calib_mag"})
+    assert all(u.payload["recipe"] == {"scale": "calib_mag"} for u in scaled.trainings.values())
+    assert {u.key for u in plain.shared} & {u.key for u in scaled.shared} == {plain.shared[0].key}
+    assert not any("recipe" in unit.payload for unit in plain)
+
+
+def test_balance_shares_the_calibration_and_a_recipe_of_one_arm_leaves_the_other() -> None:
+    plain = planned()
+    balanced = with_study(recipes={"cals": {"context_balance": "grad_share"}})
+    assert {u.key for u in plain.shared} == {u.key for u in balanced.shared}
+    keys = {run: unit.key for run, unit in plain.trainings.items()}
+    changed = {r.arm for r, unit in balanced.trainings.items() if unit.key != keys[r]}
+    assert changed == {"cals"}
+
+
+def test_an_impossible_recipe_is_refused_before_any_work() -> None:
+    with pytest.raises(SpecError, match="no scael"):
+        with_study(recipe={"scael": "none"})
+
+
+def test_people_of_another_seed_are_other_data() -> None:
+    task = find_task("face-identity")
+    probe = task.spec.probe.model_copy(update={"seed": 5})
+    other = replace(task, spec=task.spec.model_copy(update={"probe": probe}))
+    plan = make_plan(resolve(other, profile="quick", device="cpu"))
+    assert plan.data.key != planned().data.key
+    assert plan.data.payload["seed"] == 5
+    assert [u.key for u in plan.shared] == [u.key for u in planned().shared]
