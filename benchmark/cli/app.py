@@ -9,6 +9,7 @@ from benchmark.cli import (
     card,
     catalogue,
     data,
+    gate,
     instruments,
     leaderboard,
     probe,
@@ -49,6 +50,7 @@ app.command("show")(catalogue.show)
 app.command("study")(study.study)
 app.command("selftest")(selftest.selftest)
 app.add_typer(data.app, name="data")
+app.add_typer(gate.app, name="gate")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
 app.add_typer(instruments.app, name="instruments")

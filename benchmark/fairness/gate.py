@@ -25,6 +25,7 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from benchmark.fairness import omnibus
@@ -58,6 +59,8 @@ class Losses:
         harm, allowed: ``[T, J]`` the margins.
         p: ``[T, J]`` of "lost at most ``harm``"; NaN where nothing can be tested.
         n, sd: ``[T, J]`` clusters behind it and the scatter that each contributes.
+        runs: ``[T, J]`` whether training runs differ more than clusters let one know: then more
+            clusters decide nothing.
     """
 
     targets: tuple[str, ...]
@@ -72,6 +75,7 @@ class Losses:
     p: Floats
     n: Floats
     sd: Floats
+    runs: NDArray[np.bool_]
 
     def adjusted(self) -> Floats:
         """``[T, J]`` Holm-adjusted inside each column, for columns that are gates of their own."""
@@ -135,13 +139,14 @@ def losses(
     tested = (n >= policy.n_min) & np.isfinite(loss)
     p = np.where(tested, _exceeds(loss, harm, sources), np.nan)
     reach = margin(sources, 2 * policy.alpha)
-    se = np.sqrt(np.sum([s.se**2 for s in sources], axis=0))
+    se, *of_runs = (source.se for source in sources)
+    runs = of_runs[0] > se if of_runs else np.zeros(se.shape, dtype=bool)
     groups: list[Kind] = ["group"] * k
     kinds: tuple[Kind, ...] = (*groups, "gap", "v_dc")
     measured = Losses(
         (*layout.names, "gap", "v_dc"),
         kinds,
-        before, after, loss, loss - reach, loss + reach, harm, allowed, p, n, se * np.sqrt(n),
+        before, after, loss, loss - reach, loss + reach, harm, allowed, p, n, se * np.sqrt(n), runs,
     )  # fmt: skip
     return _with_guard(measured, found, sources)
 
@@ -196,6 +201,7 @@ def _with_guard(found: Losses, source: Change, sources: tuple[Source, ...]) -> L
         added(found.p, p),
         np.concatenate([found.n, found.n[best, j][None]]),
         added(found.sd, found.sd[best, j]),
+        np.concatenate([found.runs, found.runs[best, j][None]]),
     )
 
 
