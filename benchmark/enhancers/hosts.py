@@ -174,3 +174,20 @@ HOSTS.add(
     citation="Yang et al., CVPR 2020",
     licence="Apache-2.0",
 )
+for _name, _attribute, _summary, _citation in (
+    ("kind", "KIND", "KinD: decompose, restore, relight", "Zhang et al., ACM MM 2019"),
+    ("kind-pp", "KIND_PP", "KinD++: restored without a U-Net", "Zhang et al., IJCV 2021"),
+    ("enlightengan", "ENLIGHTENGAN", "EnlightenGAN's generator", "Jiang et al., IEEE TIP 2021"),
+    ("mirnet", "MIRNET", "MIRNet: three resolutions side by side", "Zamir et al., ECCV 2020"),
+    ("hwmnet", "HWMNET", "HWMNet: attention among half wavelets", "Fan et al., ICIP 2022"),
+    ("snr", "SNR", "SNR-LLIE-Net: long range where noise prevails", "Xu et al., CVPR 2022"),
+    ("llflow-s", "LLFLOW_S", "LLFlow, small: an invertible network", "Wang et al., AAAI 2022"),
+    ("llflow-l", "LLFLOW_L", "LLFlow: an invertible network", "Wang et al., AAAI 2022"),
+):
+    HOSTS.add(
+        _name,
+        f"benchmark.enhancers.own_hosts:{_attribute}",
+        summary=f"{_summary}; from random weights, also in the arm own",
+        citation=_citation,
+        licence="Apache-2.0",
+    )

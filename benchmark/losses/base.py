@@ -28,6 +28,12 @@ def _reconstruction(source: str) -> nn.Module:
     return load_published() if source == "published" else load_own()
 
 
+def _features() -> nn.Module:
+    from benchmark.losses.own.features import load_features
+
+    return load_features()
+
+
 @dataclass(frozen=True)
 class Instruments:
     """The networks that terms may look through, each loaded only when a term asks for it.
@@ -43,6 +49,8 @@ class Instruments:
             ``Semantics``.
         reconstruction: gives a reconstruction network (``losses.reconstruction``),
             ``[B, 3, H, W]`` to the same shape, by whose weights it has: ``published`` or ``own``.
+        features: gives a classifier's late features, ``[B, 3, H, W]`` in [0, 1] to
+            ``[B, C, h, w]``; raises WeightsError where its weights are absent.
     """
 
     embedder: Callable[[], nn.Module]
@@ -50,6 +58,7 @@ class Instruments:
     reader: Callable[[], nn.Module]
     segmenter: Callable[[], nn.Module] = _bank
     reconstruction: Callable[[str], nn.Module] = _reconstruction
+    features: Callable[[], nn.Module] = _features
 
 
 class LossTerm(nn.Module, ABC):

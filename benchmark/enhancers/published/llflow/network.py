@@ -127,7 +127,8 @@ class LlFlow(Network):
         distance = (latent - functional.pixel_unshuffle(colours, _UNIT)).square()
         likelihood = -(distance + math.log(2 * math.pi)).sum((1, 2, 3)) / 2
         pixels = references[0, 0].numel()
-        return -(likelihood + logarithm) / (math.log(2) * pixels)
+        bits: Tensor = -(likelihood + logarithm) / (math.log(2) * pixels)
+        return bits
 
 
 def small() -> LlFlow:
