@@ -42,8 +42,12 @@ def save_checkpoint(
     tensors |= {f"log.{name}": value for name, value in log.as_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
-    contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
-    write_bytes(path, save(contiguous, metadata={"about": json.dumps({"key": key, "step": step})}))
+    # copies, because a network may use one tensor under two names and a file may not
+    copies = {
+        name: value.detach().clone(memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+    write_bytes(path, save(copies, metadata={"about": json.dumps({"key": key, "step": step})}))
 
 
 def load_checkpoint(
