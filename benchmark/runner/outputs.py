@@ -114,10 +114,10 @@ def _attempt(
     try:
         with torch.inference_mode():
             result = enhancer.enhance(inputs, clean)
-        if isinstance(result, Tensor) and result.ndim == 4 and len(result) == len(rows):
-            # one image may have made the whole batch another size: the others are asked again
-            if len(rows) == 1 or result.shape == inputs.shape:
-                return list(result.detach().cpu())
+        batched = isinstance(result, Tensor) and result.ndim == 4 and len(result) == len(rows)
+        # one image may have made the whole batch another size: then the others are asked again
+        if batched and (len(rows) == 1 or result.shape == inputs.shape):
+            return list(result.detach().cpu())
         message = f"returned {_describe(result)} for a batch of shape {tuple(inputs.shape)}"
     # an enhancer is somebody else's code: whatever it raises is a failure of that system,
     # counted against it, and must not cost the others their run
