@@ -30,3 +30,18 @@ def add(
 
     folder, new = add_result(run, results, note=note)
     typer.echo(folder if new else f"{folder}: this run is there already, nothing changed")
+
+
+@app.command("build")
+def build(
+    results: _Results = _HOME / "results",
+    submissions: Annotated[Path, typer.Option(help="Folder of submissions.")] = (
+        _HOME / "submissions"
+    ),
+    out: Annotated[Path, typer.Option(help="Where the site goes.")] = _HOME / "site",
+) -> None:
+    """Build the static site from committed results, submissions and task cards alone."""
+    from benchmark.report.leaderboard import make_site
+
+    pages = make_site(results, submissions, out)
+    typer.echo(f"{out / 'index.html'}: {pages} pages")

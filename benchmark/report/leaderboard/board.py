@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmark.errors import DataError
 from benchmark.report.leaderboard.extract import require_baselines
-from benchmark.report.leaderboard.protocol import Protocol
+from benchmark.report.leaderboard.protocol import Protocol, ranked_metrics
 from benchmark.report.leaderboard.standing import standing
 from benchmark.report.leaderboard.store import TABLES, Result
 from benchmark.report.manifest import Manifest, MetricRecord, SystemRecord
 from benchmark.report.markup import slug
 from benchmark.report.model import RunView
+from benchmark.report.summary import Effect, Line, effects, lines
 
 Key = tuple[str, str]
 #: Profiles from the one that says most.
@@ -43,6 +46,8 @@ class Board:
     current: bool
     view: RunView
     source: Mapping[Key, Result]
+    _lines: dict[tuple[str, str], Mapping[Key, Line]] = field(default_factory=dict, repr=False)
+    _effects: dict[str, Mapping[Key, tuple[Effect, ...]]] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -55,12 +60,34 @@ class Board:
         """The task's title."""
         return self.view.manifest.task.title
 
+    @cached_property
+    def levels(self) -> tuple[str, ...]:
+        """Groups of the headline axis in display order."""
+        return self.view.levels(self.axis)
+
     @property
+    def axis(self) -> str:
+        """The headline axis."""
+        return self.view.manifest.headline.axis
+
+    @cached_property
     def spread(self) -> tuple[MetricRecord, ...]:
-        """The metrics that have a table of their own: endpoint and outcome."""
+        """The metrics whose tables come first: endpoint and outcome.
+
+        What is lost never stands without what is invented: either can be had at the other's price.
+        """
         line = self.view.manifest.headline
-        found = self.view.manifest.headline_metrics
-        return tuple(m for m in found if m.name in {line.endpoint, line.outcome}) or found[:1]
+        names = [name for name in (line.endpoint, line.outcome) if name]
+        names += [name.replace("omission", "hallucination") for name in names]
+        found = (m for name in dict.fromkeys(names) for m in self.ranked if m.name == name)
+        return tuple(found) or self.ranked[:1]
+
+    @cached_property
+    def ranked(self) -> tuple[MetricRecord, ...]:
+        """Metrics that systems are ranked by; the quality is one only if there is no other."""
+        manifest = self.view.manifest
+        found = tuple(manifest.metric(name) for name in ranked_metrics(manifest))
+        return tuple(m for m in found if m.name != manifest.headline.quality) or found
 
     @property
     def quality(self) -> MetricRecord | None:
@@ -72,6 +99,37 @@ class Board:
     def means(self) -> pd.DataFrame:
         """Cluster means of every system, from the result that counts."""
         return _newest(self.source, self.results, lambda result: result.means)
+
+    def lines(self, metric: MetricRecord, axis: str | None = None) -> Mapping[Key, Line]:
+        """Every system in one metric across the groups of an axis, the headline axis if None."""
+        axis = self.axis if axis is None else axis
+        if (metric.name, axis) not in self._lines:
+            found = lines(self.view, metric, axis)
+            self._lines[metric.name, axis] = {line.system.key: line for line in found}
+        return self._lines[metric.name, axis]
+
+    def effects(self, metric: MetricRecord) -> Mapping[Key, tuple[Effect, ...]]:
+        """What changed against the baseline arm, by the system and arm that it is of."""
+        if metric.name not in self._effects:
+            self._effects[metric.name] = {
+                (one.system, one.arm): effects(self.view, one, metric.name, self.axis)
+                for one in self.view.manifest.comparisons
+            }
+        return self._effects[metric.name]
+
+    @cached_property
+    def _vectors(self) -> dict[tuple[Key, str, str], NDArray[np.float64]]:
+        rows = self.means.groupby(["system", "arm", "metric", "group"], sort=False)["values"]
+        return {
+            ((str(system), str(arm)), str(metric), str(group)): np.array(
+                [text.split() for text in texts], dtype=np.float64
+            )
+            for (system, arm, metric, group), texts in rows
+        }
+
+    def cluster_means(self, key: Key, metric: str, group: str) -> NDArray[np.float64] | None:
+        """``[runs, clusters]`` of one system in one group, NaN where nothing was measured."""
+        return self._vectors.get((key, metric, group))
 
     @cached_property
     def clusters(self) -> dict[str, tuple[str, ...]]:
@@ -162,9 +220,8 @@ def _merged(
     results: tuple[Result, ...], source: Mapping[Key, Result], records: Mapping[Key, SystemRecord]
 ) -> RunView:
     newest = results[-1].view
-    tables = {
-        name: _newest(source, results, lambda result, name=name: getattr(result.view, name))
-        for name in TABLES
+    tables: dict[str, Any] = {
+        name: _newest(source, results, partial(_table, name)) for name in TABLES
     }
     return replace(
         newest,
@@ -205,7 +262,14 @@ def _unique(items: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _newest(source: Mapping[Key, Result], results: Sequence[Result], table: Any) -> pd.DataFrame:
+def _table(name: str, result: Result) -> pd.DataFrame:
+    table: pd.DataFrame = getattr(result.view, name)
+    return table
+
+
+def _newest(
+    source: Mapping[Key, Result], results: Sequence[Result], table: Callable[[Result], pd.DataFrame]
+) -> pd.DataFrame:
     """Rows of every system from the result that counts for it."""
     parts = []
     for result in results:

@@ -8,7 +8,7 @@ markers, limits and the placing of labels are those of the reports.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from benchmark.report.labels import choose
 from benchmark.report.manifest import MetricRecord, SystemRecord
 from benchmark.report.palette import group_style, themed
-from benchmark.report.scales import dodge, limits, pareto_front, span
+from benchmark.report.scales import ORACLE, dodge, limits, pareto_front, span
 from benchmark.report.summary import Cell, Line
 from benchmark.report.wording import Scale, clean, humanise, shorten
 
@@ -50,14 +50,28 @@ class Figure:
     caption: str
 
 
+@dataclass(frozen=True)
+class _Ruler:
+    """Values from ``low`` to ``high`` on ``length`` units of the drawing from ``start``."""
+
+    low: float
+    high: float
+    start: float
+    length: float
+
+    def at(self, value: float) -> float:
+        """Where a value lies; outside the ends, at the nearer one."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.start + self.length * min(1.0, max(0.0, share))
+
+
 def strip(line: Line, low: float, high: float, scale: Scale) -> Markup:
     """The groups of one system as shapes on a line that is the same for all rows of a table."""
+    ruler = _Ruler(low, high, 6, _STRIP - 12)
     shapes = [
-        _marker(
-            index, 6 + (_STRIP - 12) * _share(scale.factor * cell.mean, low, high), 9, 3.6, cell
-        )
+        _marker(index, ruler.at(scale.factor * cell.mean), 9, 3.6, cell)
         for index, cell in enumerate(line.groups)
-        if math.isfinite(cell.mean)
+        if low <= scale.factor * cell.mean <= high
     ]
     return Markup(
         f'<svg class="dots" viewBox="0 0 {_STRIP} 18" width="{_STRIP}" height="18" '
@@ -71,16 +85,13 @@ def dot_plot(rows: Sequence[Line], levels: Sequence[str], *, slug: str, title: s
     metric = rows[0].metric
     scale = Scale.of(metric)
     shown = rows[:MOST_ROWS]
-    low, high = limits(rows, scale)
+    ruler = _Ruler(*limits(rows, scale), _LEFT, _PLOT)
     pitch = max(26.0, 9.0 * len(levels) + 10)
     legend = _legend(levels)
     top = 14 + 20 * (1 + (len(levels) - 1) // 4)
     bottom = top + pitch * len(shown)
 
-    def x(value: float) -> float:
-        return _LEFT + _PLOT * _share(scale.factor * value, low, high)
-
-    parts = [legend, *_axis(low, high, top, bottom, scale)]
+    parts = [legend, *_axis(ruler, top, bottom)]
     for number, row in enumerate(shown):
         middle = top + pitch * (number + 0.5)
         if number % 2:
@@ -89,7 +100,7 @@ def dot_plot(rows: Sequence[Line], levels: Sequence[str], *, slug: str, title: s
                 f'height="{pitch:.1f}" fill="var(--panel)"/>'
             )
         parts.append(_text(_LEFT - 8, middle + 4, _named(row.system), anchor="end"))
-        parts.append(_dots(row, middle, pitch, x, (low, high), scale))
+        parts.append(_dots(row, ruler, scale, middle=middle, pitch=pitch))
     caption = (
         f"{title}. Shapes are group means with 95 % intervals, the grey tick is the mean of all; "
         "hollow shapes are small groups."
@@ -121,48 +132,40 @@ def front(
     """
     x_scale, y_scale = Scale.of(across), Scale.of(up)
     plain = [(s, x_scale.factor * a, y_scale.factor * b) for s, a, b in points]
-    ends = [
-        span([v[i] for v in plain if v[0].system != "oracle"], [v[i] for v in plain])
-        for i in (1, 2)
-    ]
-    own = [p for p in points if p[0].kind != "reference"]
+    own = [p for p in points if not _reference(p[0])]
     best = pareto_front([(s, across.direction * a, -up.direction * b) for s, a, b in own])
     top, height, left = 34, 330, 74
     width = _WIDTH - left - _RIGHT
-
-    def place(a: float, b: float) -> tuple[float, float]:
-        return (
-            left + width * min(1.0, max(0.0, _share(a, *ends[0]))),
-            top + height * (1 - min(1.0, max(0.0, _share(b, *ends[1])))),
-        )
-
-    at = {s.key: place(a, b) for s, a, b in plain}
-    parts = [_front_legend()]
-    for tick in _ticks(*ends[0]):
-        x = left + width * _share(tick, *ends[0])
-        parts.append(f'<path d="M{x:.1f} {top}v{height}" stroke="var(--rule)"/>')
-        parts.append(_text(x, top + height + 17, _plain(tick), anchor="middle"))
-    for tick in _ticks(*ends[1]):
-        y = top + height * (1 - _share(tick, *ends[1]))
-        parts.append(f'<path d="M{left} {y:.1f}h{width}" stroke="var(--rule)"/>')
-        parts.append(_text(left - 8, y + 4, _plain(tick), anchor="end"))
+    near = [p for p in plain if p[0].system != ORACLE]
+    ends = (
+        span([a for _, a, _ in near], [a for _, a, _ in plain]),
+        span([b for _, _, b in near], [b for _, _, b in plain]),
+    )
+    x, y = _Ruler(*ends[0], left, width), _Ruler(*ends[1], top + height, -height)
+    at = {s.key: (x.at(a), y.at(b)) for s, a, b in plain}
+    parts = [_front_legend(), *_axis(x, top, top + height)]
+    for tick in _ticks(y):
+        parts.append(f'<path d="M{left} {y.at(tick):.1f}h{width}" stroke="var(--rule)"/>')
+        parts.append(_text(left - 8, y.at(tick) + 4, _plain(tick), anchor="end"))
     joined = sorted(at[key] for key in best)
     if len(joined) > 1:
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in joined)
+        path = "L".join(f"{right:.1f} {down:.1f}" for right, down in joined)
         parts.append(
             f'<path d="M{path}" fill="none" stroke="var(--accent)" stroke-dasharray="5 4"/>'
         )
-    parts += [_point(s, at[s.key], s.key in best) for s, _, _ in plain]
-    chosen = [
-        p for p in plain if len(plain) <= _MOST_LABELS or p[0].key in best or _reference(p[0])
-    ]
-    parts += _labels(chosen[:_MOST_LABELS], at, (left, top, left + width, top + height), ends)
-    names = [f"{humanise(m.name)}{f' ({s.unit})' if s.unit else ''}" for m, s in (
-        (across, x_scale), (up, y_scale))]  # fmt: skip
-    parts.append(_text(left + width / 2, top + height + 40, f"{names[0]}, all", anchor="middle"))
+    parts += [_point(s, at[s.key], best=s.key in best) for s, _, _ in plain]
+    few = len(plain) <= _MOST_LABELS
+    chosen = [p for p in plain if few or p[0].key in best or _reference(p[0])][:_MOST_LABELS]
+    labels = [(*at[s.key], _named(s) + _off_scale(a, x) + _off_scale(b, y)) for s, a, b in chosen]
+    parts += _labels(labels, (left, top, left + width, top + height))
+    x_name, y_name = (
+        humanise(m.name) + (f" ({scale.unit})" if scale.unit else "")
+        for m, scale in ((across, x_scale), (up, y_scale))
+    )
+    parts.append(_text(left + width / 2, top + height + 40, f"{x_name}, all", anchor="middle"))
     parts.append(
         f'<g transform="translate(16 {top + height / 2:.1f}) rotate(-90)">'
-        f"{_text(0, 0, f'{names[1]}, worst group', anchor='middle')}</g>"
+        f"{_text(0, 0, f'{y_name}, worst group', anchor='middle')}</g>"
     )
     better = ["higher" if m.direction == 1 else "lower" for m in (across, up)]
     winners = ", ".join(sorted(clean(s.name) for s, _, _ in own if s.key in best)) or "none"
@@ -186,37 +189,31 @@ def key(levels: Sequence[str]) -> Markup:
     return Markup(f'<ul class="shapes">{items}</ul>')
 
 
-def _dots(
-    row: Line,
-    middle: float,
-    pitch: float,
-    x: Callable[[float], float],
-    ends: tuple[float, float],
-    scale: Scale,
-) -> str:
+def _dots(row: Line, ruler: _Ruler, scale: Scale, *, middle: float, pitch: float) -> str:
     parts = []
     overall = scale.factor * row.overall.mean
-    if ends[0] <= overall <= ends[1]:
+    if ruler.low <= overall <= ruler.high:
         parts.append(
-            f'<path d="M{x(row.overall.mean):.1f} {middle - 0.38 * pitch:.1f}v{0.76 * pitch:.1f}" '
+            f'<path d="M{ruler.at(overall):.1f} {middle - 0.38 * pitch:.1f}v{0.76 * pitch:.1f}" '
             'stroke="var(--null)" stroke-width="2.5"/>'
         )
     elif math.isfinite(overall):
-        right = overall > ends[1]
-        shown = f"{scale.number(row.overall.mean)} →" if right else f"← {scale.number(overall)}"
-        at = _LEFT + _PLOT - 4 if right else _LEFT + 4
-        return _text(at, middle + 4, shown, anchor="end" if right else "start", muted=True)
+        right = overall > ruler.high
+        shown = scale.number(row.overall.mean)
+        at, text = (_LEFT + _PLOT - 4, f"{shown} →") if right else (_LEFT + 4, f"← {shown}")
+        return _text(at, middle + 4, text, anchor="end" if right else "start", muted=True)
     for index, (cell, offset) in enumerate(zip(row.groups, dodge(len(row.groups)), strict=True)):
-        if not ends[0] <= scale.factor * cell.mean <= ends[1]:
+        value, low, high = (scale.factor * v for v in (cell.mean, cell.low, cell.high))
+        if not ruler.low <= value <= ruler.high:
             continue
         y = middle + offset * pitch
-        if cell.size_class != "insufficient" and math.isfinite(cell.low + cell.high):
-            low, high = (max(min(x(v), _LEFT + _PLOT), _LEFT) for v in (cell.low, cell.high))
+        if cell.size_class != "insufficient" and math.isfinite(low + high):
             colour = themed(group_style(index)[0])
             parts.append(
-                f'<path d="M{low:.1f} {y:.1f}H{high:.1f}" stroke="{colour}" stroke-width="2"/>'
+                f'<path d="M{ruler.at(low):.1f} {y:.1f}H{ruler.at(high):.1f}" stroke="{colour}" '
+                'stroke-width="2"/>'
             )
-        parts.append(_marker(index, x(cell.mean), y, 4.4, cell))
+        parts.append(_marker(index, ruler.at(value), y, 4.4, cell))
     return "".join(parts)
 
 
@@ -235,7 +232,7 @@ def _shape(index: int, x: float, y: float, radius: float, *, hollow: bool = Fals
     )
 
 
-def _point(system: SystemRecord, at: tuple[float, float], best: bool) -> str:
+def _point(system: SystemRecord, at: tuple[float, float], *, best: bool) -> str:
     colour = "var(--accent)" if best else "var(--muted)"
     fill = "var(--paper)" if _reference(system) else colour
     shape = "o" if _reference(system) else "D" if best else "s"
@@ -247,30 +244,21 @@ def _point(system: SystemRecord, at: tuple[float, float], best: bool) -> str:
 
 
 def _labels(
-    points: Sequence[tuple[SystemRecord, float, float]],
-    at: dict[tuple[str, str], tuple[float, float]],
-    frame: tuple[float, float, float, float],
-    ends: Sequence[tuple[float, float]],
+    labels: Sequence[tuple[float, float, str]], frame: tuple[float, float, float, float]
 ) -> list[str]:
-    """Names beside points; what lies outside the frame says so."""
-    texts = []
-    for system, a, b in points:
-        outside = not (ends[0][0] <= a <= ends[0][1] and ends[1][0] <= b <= ends[1][1])
-        texts.append(
-            _named(system) + (f" ({_plain(a)}, {_plain(b)}: off scale)" if outside else "")
-        )
+    """Texts beside their points; ``frame`` is left, top, right and bottom."""
     left, top, right, bottom = frame
-    upwards = [(at[s.key][0], -at[s.key][1]) for s, _, _ in points]
+    upwards = [(x, -y) for x, y, _ in labels]
+    texts = [text for _, _, text in labels]
     places = choose(upwards, texts, (left, -bottom, right, -top), per_point=1.3)
     return [
-        _text(
-            at[s.key][0] + dx,
-            at[s.key][1] - dy,
-            text,
-            anchor="end" if align == "right" else "start",
-        )
-        for (s, _, _), text, (dx, dy, align) in zip(points, texts, places, strict=True)
+        _text(x + dx, y - dy, text, anchor="end" if align == "right" else "start")
+        for (x, y, text), (dx, dy, align) in zip(labels, places, strict=True)
     ]
+
+
+def _off_scale(value: float, ruler: _Ruler) -> str:
+    return "" if ruler.low <= value <= ruler.high else f" ({_plain(value)}, off scale)"
 
 
 def _legend(levels: Sequence[str]) -> str:
@@ -295,17 +283,18 @@ def _front_legend() -> str:
     )
 
 
-def _axis(low: float, high: float, top: float, bottom: float, scale: Scale) -> list[str]:
+def _axis(ruler: _Ruler, top: float, bottom: float) -> list[str]:
     parts = []
-    for tick in _ticks(low, high):
-        x = _LEFT + _PLOT * _share(tick, low, high)
+    for tick in _ticks(ruler):
+        x = ruler.at(tick)
         parts.append(f'<path d="M{x:.1f} {top:.1f}V{bottom:.1f}" stroke="var(--rule)"/>')
         parts.append(_text(x, bottom + 17, _plain(tick), anchor="middle"))
     return parts
 
 
-def _ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Round numbers between ``low`` and ``high``."""
+def _ticks(ruler: _Ruler, most: int = 7) -> list[float]:
+    """Round numbers between the ends."""
+    low, high = ruler.low, ruler.high
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
@@ -313,12 +302,8 @@ def _ticks(low: float, high: float, most: int = 7) -> list[float]:
     return [step * n for n in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _share(value: float, low: float, high: float) -> float:
-    return (value - low) / (high - low)
-
-
 def _plain(value: float) -> str:
-    return f"{value:.4g}".replace("-0", "0") if value == 0 else f"{value:.4g}"
+    return "0" if value == 0 else f"{value:.4g}"
 
 
 def _named(system: SystemRecord) -> str:

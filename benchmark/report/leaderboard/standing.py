@@ -90,7 +90,7 @@ def _frame(means: pd.DataFrame, clusters: dict[str, tuple[str, ...]], axis: str)
     for (system, arm, seed, group), rows in means.groupby(
         ["system", "arm", "seed", "group"], sort=True
     ):
-        ids = clusters[group]
+        ids = clusters[str(group)]
         values = {
             metric: np.array(text.split(), dtype=np.float64)
             for metric, text in zip(rows["metric"], rows["values"], strict=True)
