@@ -13,7 +13,9 @@ from benchmark.errors import StoreError
 from benchmark.files import write_json
 from benchmark.losses.base import Instruments
 from benchmark.losses.instruments import default_instruments
+from benchmark.schedules.own import OWN_ARMS
 from benchmark.training.calibration import Calibration, calibrate
+from benchmark.training.own import train_own
 from benchmark.training.recipe import Recipe, TrainingUnit
 from benchmark.training.result import TrainedArm
 from benchmark.training.setup import TrainingData
@@ -69,14 +71,15 @@ def run_training(
         payload: ``host``, ``arm``, ``seed`` and a recipe (:func:`unit_of`).
         pool: folder of a :class:`TrainingData`.
         calibration: folder that :func:`run_calibration` wrote to; None trains without references,
-            in an arm of ``schedules.unsupervised``.
+            in an arm of ``schedules.unsupervised``, or as its authors did, in ``schedules.own``.
         out: existing folder.
         scratch: folder for the checkpoint; a training found there is continued.
         device: ``cpu`` or ``cuda``.
         instruments: networks that the terms look through; by default the suite's own.
         advance: called with the number of steps just done.
     """
-    train: Callable[..., TrainedArm] = train_unsupervised
+    own = payload["arm"] in OWN_ARMS
+    train: Callable[..., TrainedArm] = train_own if own else train_unsupervised
     if calibration is not None:
         train = partial(train_arm, calibration=load_calibration(calibration))
     trained = train(
