@@ -124,9 +124,10 @@ def _registries(kind: Kind) -> list[Any]:
             return [LOSSES]
         case Kind.SCHEDULES:
             from benchmark.schedules import ARMS
+            from benchmark.schedules.own import OWN_ARMS
             from benchmark.schedules.unsupervised import UNSUPERVISED
 
-            return [ARMS, UNSUPERVISED]
+            return [ARMS, UNSUPERVISED, OWN_ARMS]
         case _:
             from benchmark.judges import JUDGES
 

@@ -138,12 +138,16 @@ def _with_hosts(task: TaskFolder, hosts: tuple[str, ...]) -> TaskFolder:
 
 def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:
     from benchmark.enhancers.hosts import HOSTS
+    from benchmark.losses.own import OWN
     from benchmark.schedules import ARMS
+    from benchmark.schedules.own import OWN_ARMS
     from benchmark.schedules.unsupervised import UNSUPERVISED
 
     HOSTS.entry(study.host)
     for arm in arms:
-        if arm not in UNSUPERVISED:
+        if arm in OWN_ARMS:
+            OWN.entry(study.host)
+        elif arm not in UNSUPERVISED:
             ARMS.entry(arm)
     if not arms:
         return study

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.assets import load_record
+from benchmark.losses.own import OWN
 from benchmark.runner.request import Request
 from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED, VALIDATION_SEED, Unit
 from benchmark.schedules import ARMS
+from benchmark.schedules.own import OWN_ARMS
 from benchmark.schedules.unsupervised import UNSUPERVISED
 from benchmark.training.recipe import Recipe
 from benchmark.weights import require
@@ -34,10 +36,10 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
     trainings: dict[SystemRun, Unit] = {}
     for study in request.studies:
         for run in (r for r in request.systems if r.enhancer == study.host and r.arm):
-            if run.arm in UNSUPERVISED:
-                trainings[run] = _without_references(request, run, pool)
-                continue
             recipe = {**study.recipe, **study.recipes.get(run.arm, {})}
+            if run.arm in UNSUPERVISED or run.arm in OWN_ARMS:
+                trainings[run] = _uncalibrated(request, run, pool, recipe)
+                continue
             payload = {"host": study.host, "seed": run.seed, "steps": training.steps}
             payload["assets"] = _assets(*_LOSS_ASSETS)
             calibration = Unit(
@@ -87,13 +89,18 @@ def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {"recipe": dict(recipe)} if recipe else {}
 
 
-def _without_references(request: Request, run: SystemRun, pool: Unit) -> Unit:
-    """The training of an unsupervised arm, which weighs its guidance itself.
+def _uncalibrated(request: Request, run: SystemRun, pool: Unit, recipe: Mapping[str, Any]) -> Unit:
+    """The training of an arm that weighs its terms itself, or as a host's authors do.
 
     Raises:
-        WeightsError: if what guides it is absent, with the command that brings it.
+        WeightsError: if what its terms look through is absent, with the command that brings it.
     """
-    arm = UNSUPERVISED.get(run.arm)
+    assets: tuple[str, ...] = ()
+    if run.arm in OWN_ARMS:
+        weights: tuple[str, ...] = OWN.entry(run.enhancer).meta["weights"]
+    else:
+        arm = UNSUPERVISED.get(run.arm)
+        assets, weights = (tuple(filter(None, [name])) for name in (arm.asset, arm.weights))
     return Unit(
         "train",
         run.title,
@@ -102,9 +109,10 @@ def _without_references(request: Request, run: SystemRun, pool: Unit) -> Unit:
             "arm": run.arm,
             "seed": run.seed,
             "steps": request.profile.training.steps,
-            "assets": _assets(*filter(None, [arm.asset])),
-            "weights": {name: require(name).sha256 for name in filter(None, [arm.weights])},
-        },
+            "assets": _assets(*assets),
+            "weights": {name: require(name).sha256 for name in weights},
+        }
+        | _settings(recipe),
         {"pool": pool.need()},
         request.device,
     )

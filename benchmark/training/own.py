@@ -8,7 +8,7 @@ training, hence no pair of any arm: its objective, its rate and its clipping dif
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,10 +72,8 @@ def train_own(
         for step in range(start, unit.recipe.steps):
             run.step(step)
             done = step + 1
-            if done % unit.recipe.checkpoint_every == 0:
-                run.check()
-                if checkpoint:
-                    run.keep(checkpoint, key, done)
+            if checkpoint and done % unit.recipe.checkpoint_every == 0:
+                run.keep(checkpoint, key, done)
             if advance:
                 advance(1)
         return run.result()
@@ -119,13 +117,20 @@ class _Run:
             self.average = {name: value.detach().clone() for name, value in state.items()}
 
     def step(self, step: int) -> None:
-        """All terms of the players whose turn it is, then one move of each by its own."""
+        """All terms of the players whose turn it is, then one move of each by its own.
+
+        Raises:
+            TrainingError: if a term or a gradient is not finite; nobody has moved then.
+        """
         labels = torch.as_tensor(self.pool.labels[self.order[step]], device=self.device)
         turns = self.objective.turns(step / self.recipe.steps)
         found = self.objective(self._batch(step), turns)
         objectives = {player: self._objective_of(player, found) for player in turns}
         self.optimiser.zero_grad(set_to_none=True)
-        norms = [self._pull(player, value) for player, value in objectives.items()]
+        norm = torch.stack([self._pull(*item) for item in objectives.items()]).norm()
+        whole = torch.stack([value.detach() for value in objectives.values()]).sum()
+        if not (whole + norm).isfinite():
+            raise self._broken(found, step)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, self.recipe)
         self.optimiser.step()
@@ -134,47 +139,14 @@ class _Run:
                 self.average[name].lerp_(value, 1 - self.recipe.ema)
             else:
                 self.average[name].copy_(value)
-        self.log.loss[step] = sum(value.detach() for value in objectives.values())
-        self.log.gradient_norm[step] = torch.stack(norms).norm()
+        self.log.loss[step], self.log.gradient_norm[step] = whole, norm
         idle = self.weights.new_full((len(labels),), torch.nan)
-        columns = [found.get(name, idle) for name in self.columns]
-        table = torch.stack([column.detach() for column in columns], 1)
+        table = torch.stack([found.get(name, idle).detach() for name in self.columns], 1)
         self.log.terms[step] = context_means(table, labels, len(CONTEXTS))
         self.log.weights[step] = context_means(self.weights.expand_as(table), labels, len(CONTEXTS))
 
-    def check(self) -> None:
-        """Go on only while everything is finite.
-
-        Raises:
-            TrainingError: naming the first step that was not, and its terms.
-        """
-        bad = torch.nonzero(~(self.log.loss + self.log.gradient_norm).isfinite()).flatten()
-        if not len(bad):
-            return
-        step = int(bad[0])
-        turns = self.objective.turns(step / self.recipe.steps)
-        present = np.unique(self.pool.labels).tolist()
-        finite = self.log.terms[step][present].isfinite().all(0).tolist()
-        terms = [
-            name
-            for name, fine in zip(self.columns, finite, strict=True)
-            if not fine and name.partition(".")[0] in turns
-        ]
-        raise TrainingError(
-            f"the objective stopped being finite at step {step} "
-            f"({', '.join(terms) or 'its gradient'})",
-            where=f"{self.unit.host} {self.unit.arm} seed {self.unit.seed}",
-            mend="look for damaged training images, or train for more steps, over a share of "
-            "which the rate rises",
-        )
-
     def result(self) -> TrainedArm:
-        """Weights of the host and the log, on the CPU.
-
-        Raises:
-            TrainingError: if something was not finite at some step.
-        """
-        self.check()
+        """Weights of the host and the log, on the CPU."""
         state = self.average or self._state()
         log = {name: value.cpu() for name, value in self.log.as_dict().items()}
         return TrainedArm(
@@ -208,6 +180,16 @@ class _Run:
 
     def _state(self) -> dict[str, Tensor]:
         return dict(self.objective.network.state_dict())
+
+    def _broken(self, found: Mapping[str, Tensor], step: int) -> TrainingError:
+        terms = [name for name, values in found.items() if not values.isfinite().all()]
+        return TrainingError(
+            f"the objective stopped being finite at step {step} "
+            f"({', '.join(terms) or 'its gradient'})",
+            where=f"{self.unit.host} {self.unit.arm} seed {self.unit.seed}",
+            mend="look for damaged training images, or train for more steps, over a share of "
+            "which the rate rises",
+        )
 
     def _batch(self, step: int) -> Batch:
         """The samples of a step, and its draws, which depend on the seed and its number alone."""

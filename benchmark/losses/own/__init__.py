@@ -21,6 +21,8 @@ for _host, _target, _summary in (
     ("llflow-s", "likelihood:LlFlowObjective", "negative log-likelihood of the reference"),
     ("llflow-l", "likelihood:LlFlowObjective", "negative log-likelihood of the reference"),
 ):
-    OWN.add(_host, f"{_HERE}.{_target}", summary=_summary)
+    # what must be at hand before such a training is planned
+    _weights = ("vgg16",) if _host == "enlightengan" else ()
+    OWN.add(_host, f"{_HERE}.{_target}", summary=_summary, weights=_weights)
 
 __all__ = ["OWN", "Batch", "OwnObjective"]
