@@ -6,6 +6,7 @@ import typer
 
 from benchmark import __version__
 from benchmark.cli import (
+    bundle,
     card,
     catalogue,
     data,
@@ -16,6 +17,7 @@ from benchmark.cli import (
     run,
     selftest,
     study,
+    submit,
     weights,
 )
 
@@ -51,7 +53,9 @@ app.command("study")(study.study)
 app.command("selftest")(selftest.selftest)
 app.add_typer(data.app, name="data")
 app.add_typer(gate.app, name="gate")
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
+app.add_typer(submit.app, name="submit")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(leaderboard.app, name="leaderboard")

@@ -33,17 +33,9 @@ def set_level_tables(
             ``phantoms`` are None or say what is to be computed.
     """
     tables: dict[str, pd.DataFrame] = {}
-    if payload["reader"] is not None:
-        from benchmark.fairness.recognition import outcomes
-
-        tables["outcomes"] = outcomes(
-            samples,
-            axes=axes_of(payload),
-            policy=policy_of(payload),
-            protocol=payload["protocol"],
-            judge=payload["reader"]["judge"],
-            suffix=payload["reader"]["suffix"],
-        )
+    outcomes = outcome_table(samples, payload)
+    if outcomes is not None:
+        tables["outcomes"] = outcomes
     if payload["representation"] is not None:
         tables |= _representation(frame, inputs, payload)
     if payload["distribution"] is not None:
@@ -51,6 +43,22 @@ def set_level_tables(
     if payload["phantoms"] is not None:
         tables["phantoms"] = phantom_table(inputs, payload["systems"])
     return tables
+
+
+def outcome_table(samples: pd.DataFrame, payload: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Right and wrong answers before and after; None for a task without a reader."""
+    if payload["reader"] is None:
+        return None
+    from benchmark.fairness.recognition import outcomes
+
+    return outcomes(
+        samples,
+        axes=axes_of(payload),
+        policy=policy_of(payload),
+        protocol=payload["protocol"],
+        judge=payload["reader"]["judge"],
+        suffix=payload["reader"]["suffix"],
+    )
 
 
 def phantom_table(inputs: Mapping[str, Path], systems: Systems) -> pd.DataFrame:
