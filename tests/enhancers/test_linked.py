@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.contamination import SEEN
+from benchmark.enhancers.hosts import HOSTS
 from benchmark.enhancers.published import LINKED, Published, hwmnet, kind, snr
 from benchmark.enhancers.published.borders import mirrored
 from benchmark.enhancers.published.enhancer import Network, PublishedEnhancer, fill
@@ -384,3 +385,24 @@ def test_an_archive_with_code_or_without_arrays_is_refused(tmp_path: Path) -> No
     path.write_bytes(b"no archive")
     with pytest.raises(WeightsError, match="cannot read an archive"):
         convert([path], tmp_path / "out.safetensors")
+
+
+# --- as hosts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kind", "kind-pp", "enlightengan", "snr", "llflow-s"])
+def test_every_parameter_of_a_host_has_a_part_in_its_output(name: str) -> None:
+    """Arms calibrate their terms on the gradient of all of them."""
+    host = HOSTS.get(name)
+    network = host.factory(0).eval()
+    parameters = list(network.parameters())
+    assert sum(parameter.numel() for parameter in parameters) == host.parameters
+    torch.autograd.grad(network(images(1, 16, 16)).sum(), parameters)
+
+
+def test_a_large_flow_is_trained_without_its_spare_layers() -> None:
+    host = HOSTS.get("llflow-l")
+    with torch.device("meta"):
+        network = host.factory(0)
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert count == host.parameters < BY_NAME["llflow-l"].parameters

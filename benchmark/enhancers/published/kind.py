@@ -17,6 +17,8 @@ from torch.nn import functional
 from benchmark.enhancers.published.enhancer import Network, pad_to_multiple
 from benchmark.imaging.filters import filter_matrix, gaussian_taps, separable
 
+#: How many times brighter the programs ask illumination to become if they have no reference.
+RATIO = 5.0
 _SLOPE = 0.2
 _LUMA = (0.2125, 0.7154, 0.0721)
 _SIGMA = 3.0
@@ -186,7 +188,7 @@ class Retinex(Network):
     #: Names of the three networks, as released.
     parts: ClassVar[tuple[str, str, str]]
     #: Ratio of the illumination; None leaves the reflectance unlit.
-    ratio: ClassVar[float | None]
+    ratio: float | None = RATIO
     #: What must divide the sides.
     unit: ClassVar[int] = 1
 
@@ -231,7 +233,6 @@ class Kind(Retinex):
     """
 
     parts = ("DecomNet", "Restoration_net", "Illumination_adjust_net")
-    ratio = 5.0
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -241,18 +242,19 @@ class Kind(Retinex):
 
 
 class KindPlusPlus(Retinex):
-    """KinD++; its program adjusts the illumination only if it is asked to.
+    """KinD++.
 
     Args:
         width: channels of the first layers; 32 as published.
+        ratio: of the illumination; its program adjusts it only if it is asked to.
     """
 
     parts = ("DecomNet", "Denoise_Net", "I_enhance_Net")
-    ratio = None
     unit = 4
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, *, ratio: float | None = None) -> None:
         super().__init__()
+        self.ratio = ratio
         self.DecomNet = Decomposition(width)
         self.Denoise_Net = RestorationPlusPlus(width)
         self.I_enhance_Net = Adjustment(width, "")

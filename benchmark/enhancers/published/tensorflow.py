@@ -70,7 +70,7 @@ def state_of(variables: Mapping[str, NDArray[np.generic]]) -> dict[str, Tensor]:
             raise WeightsError(
                 f"the variable {name!r} is no layer's", mend="archive the networks' variables only"
             )
-        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        tensor = torch.from_numpy(np.array(values))  # a copy: archives are read-only
         if tensor.ndim == 4:
             tensor = tensor.permute(3, 2, 0, 1).contiguous()
         state[".".join([*path, _LEAVES[leaf]])] = tensor

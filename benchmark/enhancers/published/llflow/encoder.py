@@ -100,7 +100,7 @@ class Encoder(nn.Module):
         self.downconv1 = _conv(width, width)
         self.downconv2 = _conv(width, width)
         self.fine_tune_color_map = nn.Sequential(nn.Conv2d(width, 3, 1), nn.Sigmoid())
-        # released with the others and used by nothing: a published file holds them
+        # used by nothing, see network.SPARE
         self.downconv3 = _conv(width, width)
         self.HRconv = _conv(width, width)
         self.conv_last = _conv(width, 3)

@@ -66,6 +66,16 @@ class Flow(nn.Module):
         return values
 
 
+#: Layers that were released with the others and that nothing uses: a published file holds them.
+SPARE = (
+    "RRDB.downconv3",
+    "RRDB.HRconv",
+    "RRDB.conv_last",
+    "RRDB.awb_para",
+    "flowUpsamplerNet.f",
+)
+
+
 class LlFlow(Network):
     """The encoder and the flow under their released names.
 
@@ -83,7 +93,6 @@ class LlFlow(Network):
         super().__init__()
         self.RRDB = Encoder(width, blocks, taps)
         self.flowUpsamplerNet = Flow(width * (1 + len(taps)), steps, hidden=hidden)
-        # released with the others and used by nothing: a published file holds it
         spare = nn.Conv2d(64 * (1 + len(taps)), 6 * hidden, 3, padding=1)
         self.flowUpsamplerNet.add_module("f", nn.Sequential(spare))
 
@@ -129,6 +138,14 @@ class LlFlow(Network):
         pixels = references[0, 0].numel()
         bits: Tensor = -(likelihood + logarithm) / (math.log(2) * pixels)
         return bits
+
+
+def without_spares(network: LlFlow) -> LlFlow:
+    """The network without the layers that nothing uses, for a training of its own."""
+    for name in SPARE:
+        parent, _, layer = name.rpartition(".")
+        delattr(network.get_submodule(parent), layer)
+    return network
 
 
 def small() -> LlFlow:
