@@ -136,6 +136,11 @@ PLUGINS.add(
     "benchmark.enhancers.skf.plug:with_scene_knowledge",
     summary="with semantic features at its taps (SKF, Wu et al., CVPR 2023)",
 )
+PLUGINS.add(
+    "blind",
+    "benchmark.enhancers.skf.blind:without_knowledge",
+    summary="with SKF's blocks and no semantics: as large, for comparison",
+)
 
 HOSTS = Hosts("host", group="equilux.hosts")
 HOSTS.add(

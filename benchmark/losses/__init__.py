@@ -59,6 +59,12 @@ LOSSES.add(
     summary="the same as the authors' DRBN fork computes it",
     family="col",
 )
+LOSSES.add(
+    "sch-global",
+    "benchmark.losses.histogram:GlobalHistogram",
+    summary="L1 of colour histograms of the whole picture: the control of SCH",
+    family="col",
+)
 for _form, _class, _what in (
     ("sdag", "Sdag", "SDAG (Zheng et al. 2023), cosine form, the authors' network"),
     ("sdag-l1", "SdagL1", "SDAG as published, L1 form, the authors' network; rewards darkness"),

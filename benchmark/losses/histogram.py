@@ -173,6 +173,29 @@ class ReleaseHistogram(SemanticHistogram):
         return cls(instruments.segmenter(), normaliser="drbn")
 
 
+class GlobalHistogram(SemanticHistogram):
+    """The same over the whole picture as one region: what is left of SCH without semantics."""
+
+    instrument = "none"
+
+    def __init__(self) -> None:
+        super().__init__(nn.Identity())
+
+    @classmethod
+    def build(cls, instruments: Instruments) -> Self:
+        """The term; it looks through nothing."""
+        del instruments
+        return cls()
+
+    def prepare(self, references: Tensor, landmarks: Tensor | None) -> dict[str, Tensor]:
+        """``regions`` ``[B, h, w]`` of zeros and ``histogram`` ``[B, 1, 3, 256]`` in pixels."""
+        del landmarks
+        with torch.no_grad():
+            small = functional.avg_pool2d(references, self.stride)
+            regions = torch.zeros_like(small[:, 0], dtype=torch.int64)
+            return {"regions": regions.to(torch.int8), "histogram": histograms(small, regions, 1)}
+
+
 def _areas(regions: Tensor, count: int) -> Tensor:
     """Pixels of every region, ``[B, count]`` float32."""
     one_hot = functional.one_hot(regions.flatten(1) + 1, count + 1)

@@ -47,7 +47,7 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
     """
     from benchmark.report import render_report
 
-    phases = _compute(plan, store, reporter, device=request.device)
+    phases = compute(plan, store, reporter, device=request.device)
     folder = runs / run_id(request, plan)
     clock = time.perf_counter()
     _write_folder(request, plan, store, folder, phases)
@@ -56,7 +56,7 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
     return Run(folder, (*phases, report))
 
 
-def _compute(plan: Plan, store: Store, reporter: Reporter, *, device: str) -> tuple[Phase, ...]:
+def compute(plan: Plan, store: Store, reporter: Reporter, *, device: str) -> tuple[Phase, ...]:
     """Run what is missing; a phase's seconds are those its units took, side by side or not."""
     missing = plan.missing(store)
     estimates = Estimates(store.root)

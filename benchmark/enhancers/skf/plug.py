@@ -93,7 +93,11 @@ def with_scene_knowledge(host: Host) -> Host:
 
 
 def with_semantics(
-    host: Host, *, bank: Callable[[], KnowledgeBank], widths: tuple[int, ...]
+    host: Host,
+    *,
+    bank: Callable[[], KnowledgeBank],
+    widths: tuple[int, ...],
+    name: str = "skf",
 ) -> Host:
     """``host`` with semantic knowledge, as a host of its own; nothing is loaded until it is built.
 
@@ -101,6 +105,7 @@ def with_semantics(
         host: what is plugged into, at its taps.
         bank: gives the frozen segmenter.
         widths: channels of the bank's features, known before it is loaded.
+        name: of the plug-in.
 
     Raises:
         SpecError: if the host has no taps.
@@ -113,7 +118,7 @@ def with_semantics(
         return initialised(lambda: SemanticHost(network, taps, bank()), seed)
 
     return Host(
-        name=f"{host.name}+skf",
+        name=f"{host.name}+{name}",
         factory=build,
         parameters=host.parameters + added,
         licence=host.licence,
