@@ -28,6 +28,12 @@ for _name, _target, _summary, _metrics in (
     ),
     ("psnr", "pyiqa_metrics:Psnr", "peak signal-to-noise ratio (pyiqa)", ("psnr",)),
     ("ssim", "fidelity:StructuralSimilarity", "structural similarity on RGB", ("ssim",)),
+    (
+        "conventions",
+        "conventions:Conventions",
+        "PSNR and SSIM as papers on low light print them",
+        ("psnr_gtmean", "ssim_uniform"),
+    ),
     ("ms_ssim", "pyiqa_metrics:MultiscaleSsim", "multi-scale SSIM (pyiqa)", ("ms_ssim",)),
     ("gmsd", "pyiqa_metrics:Gmsd", "gradient magnitude similarity deviation (pyiqa)", ("gmsd",)),
     ("fsim", "pyiqa_metrics:Fsim", "feature similarity (pyiqa)", ("fsim",)),
