@@ -139,25 +139,27 @@ def examine_apart(wanted: Mapping[str, Any], *, seconds: float) -> dict[str, Any
     with tempfile.TemporaryDirectory(prefix="equilux-") as folder:
         request, result = Path(folder) / "request.json", Path(folder) / "result.json"
         request.write_text(json.dumps(wanted), encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", _CONTRACT, str(request), str(result)],
-            cwd=folder,
-            env=_clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            _, errors = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            return {"error": f"not done after {seconds:.0f} s, and ended"}
-        finally:
-            _end(process)
+        said = Path(folder) / "stderr.txt"
+        with said.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", _CONTRACT, str(request), str(result)],
+                cwd=folder,
+                env=_clean_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+            try:
+                process.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return {"error": f"not done after {seconds:.0f} s, and ended"}
+            finally:
+                _end(process)
         try:
             found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            last = said.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
             return {"error": f"the process ended with code {process.returncode}: {last[0][:300]}"}
     return found
 
