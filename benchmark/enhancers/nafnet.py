@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import torch
 from spandrel.architectures.NAFNet import NAFNet  # type: ignore[import-untyped]
 from torch import nn
 
@@ -39,7 +40,10 @@ def build(width: int) -> nn.Module:
     return network
 
 
-def _host(width: int, parameters: int) -> Host:
+def host_of(width: int) -> Host:
+    """NAFNet of a width as a host."""
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in build(width).parameters())
     return Host(
         name=f"nafnet{width}",
         factory=partial(_initialised, width),
@@ -55,5 +59,5 @@ def _initialised(width: int, seed: int) -> nn.Module:
     return initialised(partial(build, width), seed)
 
 
-WIDTH_16 = _host(16, 1_137_203)
-WIDTH_32 = _host(32, 4_497_507)
+WIDTH_16 = host_of(16)
+WIDTH_32 = host_of(32)

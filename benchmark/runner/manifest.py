@@ -96,8 +96,21 @@ def make_manifest(
         # with samples.parquet, all that it takes to compute the tables of aggregates again
         "analysis": dict(plan.analysis.payload),
         "data": dict(plan.data.payload),
+        "failures": _failures(plan, store),
         "keys": {unit.title + " " + unit.stage: unit.key for unit in plan},
     }
+
+
+def _failures(plan: Plan, store: Store) -> list[dict[str, str]]:
+    """Units that could not be computed; what their systems lack has a status in the tables."""
+    from benchmark.training.failure import failure
+
+    found = ((unit, failure(store.require(*unit.need()))) for unit in plan.trainings.values())
+    return [
+        {"unit": unit.title, "stage": unit.stage, "status": "failed", "reason": error.what}
+        for unit, error in found
+        if error is not None
+    ]
 
 
 def _predictor(request: Request) -> dict[str, Any] | None:

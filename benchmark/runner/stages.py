@@ -68,6 +68,7 @@ def train(work: Work) -> None:
             work.payload,
             pool=work.inputs["pool"],
             calibration=work.inputs.get("calibration"),
+            validation=work.inputs.get("validation"),
             out=work.out,
             scratch=work.scratch,
             device=work.unit.device,

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.errors import DataError
+from benchmark.errors import TrainingError
 from benchmark.losses.base import Instruments
 from benchmark.schedules.arms import Plan
+from benchmark.schedules.scaling import make_scaler
 from benchmark.schedules.table import FAMILIES
 from benchmark.training.recipe import Scale, TrainingUnit
 from benchmark.training.setup import Setup, TrainingData, assemble, reproducible
@@ -53,9 +54,10 @@ def calibrate(
     """Divisors at the shared initial weights (methods, section 1.6).
 
     ``calib_param``: k_m = |grad_theta mean L_m| / |grad_theta mean L_fid|. ``calib_mag``:
-    k_m = mean L_m / mean L_fid. ``none``: all 1. The means run over the first samples of the run,
-    pooled over contexts. Divisors are not followed during training: dividing by a running mean
-    would optimise sum w_m log L_m, and the weights would no longer mean what the table says.
+    k_m = mean L_m / mean L_fid. ``none``: all 1, as for scales that follow the training and come
+    on top (:mod:`benchmark.schedules.scaling`). The means run over the first samples of the run,
+    pooled over contexts. By default divisors do not follow the training: dividing by a running
+    mean would optimise sum w_m log L_m, and the weights would no longer mean what the table says.
 
     Args:
         unit: host, seed and recipe; its arm plays no part.
@@ -64,11 +66,11 @@ def calibrate(
         device: where to compute.
 
     Raises:
-        DataError: if a term has no gradient, or an infinite one.
+        TrainingError: if a term has no gradient, or an infinite one.
     """
     recipe = unit.recipe
-    if recipe.scale == "none":
-        return Calibration("none", 0, (1.0,) * len(FAMILIES))
+    if recipe.scale == "none" or make_scaler(recipe.scale) is not None:
+        return Calibration(recipe.scale, 0, (1.0,) * len(FAMILIES))
     with reproducible(recipe.threads):
         setup = assemble(unit, data, instruments, device=device)
         samples = setup.first_samples(recipe.scale_samples)
@@ -78,7 +80,7 @@ def calibrate(
             sizes = _magnitudes(setup, samples)
     available = setup.available > 0
     if not (np.isfinite(sizes[available]) & (sizes[available] > 0)).all():
-        raise DataError(
+        raise TrainingError(
             "a loss term cannot be calibrated: its size at the initial weights is not positive",
             where=", ".join(f"{f} {s:.3g}" for f, s in zip(FAMILIES, sizes, strict=True)),
             mend="use --scale none, or leave the term out",

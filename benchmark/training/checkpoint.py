@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -25,6 +26,7 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     average: State,
     log: TrainingLog,
+    beside: State | None = None,
 ) -> None:
     """Write the state after ``step`` steps, atomically, over the last one.
 
@@ -36,12 +38,14 @@ def save_checkpoint(
         optimiser: Adam; its learning rate is a function of the step and is not stored.
         average: averaged weights, empty if none are kept.
         log: filled up to ``step``.
+        beside: of whatever else learns with the host.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
     tensors |= {f"log.{name}": value for name, value in log.as_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": value for name, value in state.items()}
+    tensors |= {f"beside.{name}": value for name, value in (beside or {}).items()}
     # copies, because a network may use one tensor under two names and a file may not
     copies = {
         name: value.detach().clone(memory_format=torch.contiguous_format)
@@ -58,6 +62,7 @@ def load_checkpoint(
     optimiser: torch.optim.Optimizer,
     average: State,
     log: TrainingLog,
+    beside: Callable[[State], None] | None = None,
 ) -> int:
     """Bring everything to the state on file and return the number of steps done.
 
@@ -72,19 +77,22 @@ def load_checkpoint(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError):
         return 0
-    network.load_state_dict(_below("network.", tensors))
-    for name, value in _below("average.", tensors).items():
+    network.load_state_dict(below("network.", tensors))
+    for name, value in below("average.", tensors).items():
         average[name].copy_(value)
-    for name, value in _below("log.", tensors).items():
+    for name, value in below("log.", tensors).items():
         getattr(log, name).copy_(value)
+    if beside is not None:
+        beside(below("beside.", tensors))
     groups = optimiser.state_dict()["param_groups"]
     state: dict[int, State] = {}
-    for name, value in _below("adam.", tensors).items():
+    for name, value in below("adam.", tensors).items():
         index, _, field = name.partition(".")
         state.setdefault(int(index), {})[field] = value
     optimiser.load_state_dict({"state": state, "param_groups": groups})
     return int(about["step"])
 
 
-def _below(prefix: str, tensors: State) -> State:
+def below(prefix: str, tensors: State) -> State:
+    """The tensors whose names begin with ``prefix``, without it."""
     return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}

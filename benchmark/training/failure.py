@@ -7,9 +7,11 @@ the rest of a run goes on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from torch import Tensor
 
 from benchmark.errors import TrainingError
 from benchmark.files import write_json
@@ -44,3 +46,34 @@ def heed(folder: Path) -> None:
     error = failure(folder)
     if error is not None:
         raise error
+
+
+def diagnosis(
+    step: int,
+    values: Tensor,
+    losses: Tensor,
+    names: Sequence[str],
+    gradient: Callable[[Tensor], Sequence[Tensor]],
+) -> str:
+    """Which terms broke an objective, and whether by their value or by their gradient.
+
+    Args:
+        step: at which it broke.
+        values: ``[B, M]``, of the whole batch.
+        losses: ``[b, M]``, of this process, with a graph; zeros for terms that there are not.
+        names: of the M terms.
+        gradient: of a scalar, by parameters.
+    """
+    broken = (~values.isfinite().all(0)).tolist()
+    what = "objective"
+    if not any(broken):
+        means = [column.mean() for column in losses.unbind(1)]
+        broken = [m.requires_grad and not _finite(gradient(m)) for m in means]
+        what = "gradient" if any(broken) else what
+    found = [name for name, yes in zip(names, broken, strict=True) if yes]
+    told = ", ".join(found) or "every term is, but not their weights"
+    return f"the {what} stopped being finite at step {step} ({told})"
+
+
+def _finite(parts: Sequence[Tensor]) -> bool:
+    return all(bool(part.isfinite().all()) for part in parts)

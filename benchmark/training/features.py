@@ -56,9 +56,13 @@ class FeatureBank:
         features |= self._prepare(samples, set(FAMILIES) - self._kept_families)
         return self._images(self.pool.inputs[samples]), features
 
+    def references(self, samples: Samples) -> Tensor:
+        """Clean pictures ``[B, 3, H, W]`` of the numbered samples."""
+        return self._images(self.pool.references[samples])
+
     def _prepare(self, samples: Samples, families: Collection[str]) -> dict[str, Tensor]:
         landmarks = torch.as_tensor(self.pool.landmarks[samples], device=self.device)
-        references = self._images(self.pool.references[samples])
+        references = self.references(samples)
         return self.stack.prepare(references, landmarks, families=families)
 
     def _worth_keeping(self, budget: int) -> frozenset[str]:

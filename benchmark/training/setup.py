@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +73,13 @@ class Setup:
         network: the host at its initial weights, in training mode.
         bank: batches and loss terms.
         course: samples of every step and their contexts.
+        instruments: networks that terms look through.
     """
 
     network: nn.Module
     bank: FeatureBank
     course: Course
+    instruments: Instruments
 
     @property
     def available(self) -> NDArray[np.float64]:
@@ -98,9 +100,22 @@ class Setup:
             samples: numbers in the pool.
             weights: ``[B, M, h, w]`` weight of every term at every place; None weighs nothing.
         """
+        return self.judged(samples, weights)[1]
+
+    def judged(
+        self,
+        samples: NDArray[np.int64],
+        weights: Tensor | None = None,
+        *,
+        through: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Outputs ``[B, 3, H, W]`` for the numbered samples and their :meth:`losses`.
+
+        ``through`` is another way of computing the network's outputs.
+        """
         inputs, features = self.bank.batch(samples)
-        result: Tensor = self.bank.stack(self.network(inputs), features, weights)
-        return result
+        outputs = (through or self.network)(inputs)
+        return outputs, self.bank.stack(outputs, features, weights)
 
     def first_samples(self, count: int) -> NDArray[np.int64]:
         """The first ``count`` different samples in the order of the run."""
@@ -123,7 +138,7 @@ def assemble(
         order=order,
         available=np.array(bank.stack.available, dtype=np.float64),
     )
-    return Setup(network, bank, course)
+    return Setup(network, bank, course, instruments)
 
 
 @contextmanager

@@ -16,16 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 
 from benchmark.contexts.base import CONTEXTS
 from benchmark.enhancers.hosts import HOSTS
-from benchmark.errors import DataError, SpecError
+from benchmark.errors import SpecError, TrainingError
 from benchmark.files import content_key
 from benchmark.losses.base import LOSSES, Instruments, LossTerm
 from benchmark.losses.unsupervised import TERMS, WEIGHTS, ZeroReference
 from benchmark.schedules.unsupervised import UNSUPERVISED, UnsupervisedArm
 from benchmark.training.checkpoint import load_checkpoint, save_checkpoint
+from benchmark.training.compute import Compute
+from benchmark.training.failure import diagnosis
 from benchmark.training.recipe import TrainingUnit
 from benchmark.training.result import TrainedArm, TrainingLog, empty_log
 from benchmark.training.sampler import sample_order
@@ -63,8 +64,8 @@ def train_unsupervised(
 
     Args:
         unit: its arm is one of :data:`UNSUPERVISED`; of its recipe ``steps``, ``batch``, ``rate``,
-            ``rise``, ``clip``, ``ema``, ``scale_samples``, ``checkpoint_every`` and ``threads``
-            are read.
+            ``rise``, ``clip``, ``ema``, ``scale_samples``, ``checkpoint_every``, ``threads`` and
+            ``precision`` are read.
         data: training set; inputs and contexts are used, references are not.
         instruments: where a guiding term gets its network.
         device: where to train.
@@ -73,9 +74,9 @@ def train_unsupervised(
 
     Raises:
         UnknownNameError: for a host or an arm that is not registered.
-        SpecError: for a host that does not tell its curves.
+        SpecError: for a host that does not tell its curves, or more than one process.
         WeightsError: if the network of the guiding term is absent.
-        DataError: if the objective stops being finite; the message names the step and the term.
+        TrainingError: if the objective stops being finite; it names the step and the term.
     """
     arm = UNSUPERVISED.get(unit.arm)
     with reproducible(unit.recipe.threads):
@@ -107,6 +108,12 @@ class _Run:
     ) -> None:
         recipe = unit.recipe
         self.unit, self.pool, self.device = unit, data.pool, torch.device(device)
+        if recipe.processes > 1 or recipe.compiled:
+            raise SpecError(
+                f"the arm {unit.arm} trains in one process and without torch.compile",
+                mend="leave --processes and --compile out",
+            )
+        self.compute = Compute(device, precision=recipe.precision)
         self.network = _curve_host(unit.host, unit.seed).to(self.device).train()
         self.objective = ZeroReference()
         self.guidance = _guidance(arm, instruments)
@@ -136,35 +143,20 @@ class _Run:
         objective = (losses @ self.weights).mean()
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(step, recipe)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(objective)
-        norm = clip_grad_norm_(self.network.parameters(), recipe.clip)
-        self.optimiser.step()
+        whole, norm = self.compute.backward(objective, self.optimiser, clip=recipe.clip)
+        if not self.compute.healthy(whole, norm):
+            raise self._broken(samples, step)
+        self.compute.advance(self.optimiser)
         for name, value in self.network.state_dict().items() if self.average else ():
             self.average[name].lerp_(value, 1 - recipe.ema)
-        self.log.loss[step], self.log.gradient_norm[step] = objective.detach(), norm
+        self.log.loss[step], self.log.gradient_norm[step] = whole, norm
         self.log.terms[step] = context_means(losses.detach(), labels, len(CONTEXTS))
         self.log.weights[step] = context_means(
             self.weights.expand_as(losses), labels, len(CONTEXTS)
         )
 
     def result(self) -> TrainedArm:
-        """Weights and log, on the CPU.
-
-        Raises:
-            DataError: if the objective was not finite at some step.
-        """
-        bad = torch.nonzero(~self.log.loss.isfinite()).flatten()
-        if len(bad):
-            step = int(bad[0])
-            present = np.unique(self.pool.labels).tolist()
-            finite = self.log.terms[step][present].isfinite().all(0).tolist()
-            terms = [name for name, fine in zip(COLUMNS, finite, strict=True) if not fine]
-            raise DataError(
-                f"the objective stopped being finite at step {step} ({', '.join(terms)})",
-                where=f"{self.unit.host} {self.unit.arm} seed {self.unit.seed}",
-                mend="lower the learning rate, or look for damaged training images",
-            )
+        """Weights and log, on the CPU."""
         state = self.average or self.network.state_dict()
         log = {name: value.cpu() for name, value in self.log.as_dict().items()}
         return TrainedArm(
@@ -182,6 +174,7 @@ class _Run:
             optimiser=self.optimiser,
             average=self.average,
             log=self.log,
+            beside=self.compute.load_state_dict,
         )
 
     def keep(self, path: Path, key: str, done: int) -> None:
@@ -194,13 +187,31 @@ class _Run:
             optimiser=self.optimiser,
             average=self.average,
             log=self.log,
+            beside=self.compute.state_dict(),
+        )
+
+    def _broken(self, samples: NDArray[np.int64], step: int) -> TrainingError:
+        """Why no step can be taken: the term is found by computing them once more."""
+        losses, parameters = self._losses(samples), list(self.network.parameters())
+        return TrainingError(
+            diagnosis(
+                step,
+                losses.detach(),
+                losses,
+                COLUMNS,
+                lambda mean: self.compute.gradient(mean, parameters),
+            ),
+            where=f"{self.unit.host} {self.unit.arm} seed {self.unit.seed}",
+            mend="lower the learning rate, or look for damaged training images",
         )
 
     def _losses(self, samples: NDArray[np.int64]) -> Tensor:
         """Every column for every sample, ``[B, 5]``; 0 where there is no guidance."""
         batch = torch.as_tensor(self.pool.inputs[samples], device=self.device)
         images = batch.permute(0, 3, 1, 2).contiguous().float() / 255
-        outputs, curves = cast(CurveHost, self.network).estimate(images)
+        with self.compute.autocast():
+            outputs, curves = cast(CurveHost, self.network).estimate(images)
+        outputs, curves = outputs.float(), curves.float()
         own = self.objective(images, outputs, curves)
         guide = self.guidance(outputs, {}) if self.guidance else own.new_zeros(len(own))
         return torch.cat([own, guide[:, None]], 1)
@@ -212,7 +223,7 @@ class _Run:
         frozen (methods, section 1.6).
 
         Raises:
-            DataError: if the guiding term has no gradient, or an infinite one.
+            TrainingError: if the guiding term has no gradient, or an infinite one.
         """
         flat = self.order.ravel()
         _, position = np.unique(flat, return_index=True)
@@ -229,7 +240,7 @@ class _Run:
             ]
         own, guide = (float(total.double().norm()) for total in totals)
         if not (np.isfinite([own, guide]).all() and guide > 0):
-            raise DataError(
+            raise TrainingError(
                 f"guidance cannot be weighted: its gradient at the initial weights is {guide:.3g}",
                 where=f"{self.unit.host} {self.unit.arm} seed {self.unit.seed}",
                 mend="look for damaged training images, or take the arm zero-dce",

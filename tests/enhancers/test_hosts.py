@@ -52,6 +52,11 @@ def test_taps_are_layers_that_put_out_what_they_say(name: str) -> None:
     assert [tap.level for tap in host.taps] == [0, 1, 2]
 
 
+def test_nafnets_are_of_the_sizes_in_the_documents() -> None:
+    sizes = [HOSTS.get(f"nafnet{width}").parameters for width in (16, 32)]
+    assert sizes == [1_137_203, 4_497_507]
+
+
 def test_nafnet_is_spandrels_network_to_rounding() -> None:
     from spandrel.architectures.NAFNet import NAFNet, NAFNetArch
 

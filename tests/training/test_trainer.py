@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmark.enhancers.hosts import HOSTS, TrainedHost
-from benchmark.errors import DataError, SpecError, StoreError
+from benchmark.errors import SpecError, StoreError, TrainingError
 from benchmark.losses.base import Instruments
 from benchmark.schedules import ARMS, FAMILIES
 from benchmark.schedules.gate import Gate
@@ -46,7 +46,14 @@ def trained(
 ) -> TrainedArm:
     unit = TrainingUnit("curve", arm, seed, recipe)
     calibration = calibrate(unit, data, instruments=instruments)
-    return train_arm(unit, data, calibration, instruments=instruments, checkpoint=checkpoint)
+    return train_arm(
+        unit,
+        data,
+        calibration,
+        instruments=instruments,
+        validation=data,
+        checkpoint=checkpoint,
+    )
 
 
 def same_weights(one: TrainedArm, other: TrainedArm) -> bool:
@@ -140,6 +147,8 @@ class KilledError(Exception):
         ("cals", 5, 0.9),
         ("dwa", 7, 0.0),
         ("uncertainty", 7, 0.0),
+        ("cals-iter", 3, 0.0),
+        ("cals-iter", 7, 0.0),
     ],
 )
 def test_a_killed_training_ends_with_the_same_bytes(
@@ -167,6 +176,7 @@ def test_a_killed_training_ends_with_the_same_bytes(
             data,
             calibration,
             instruments=instruments,
+            validation=data,
             checkpoint=checkpoint,
             advance=killer,
         )
@@ -176,12 +186,13 @@ def test_a_killed_training_ends_with_the_same_bytes(
         data,
         calibration,
         instruments=instruments,
+        validation=data,
         checkpoint=checkpoint,
         advance=resumed.append,
     )
     assert sum(resumed) == recipe.steps
     assert resumed[0] == max(kill_after // 3 * 3, 1)
-    through = train_arm(unit, data, calibration, instruments=instruments)
+    through = train_arm(unit, data, calibration, instruments=instruments, validation=data)
     for name, result in (("through", through), ("resumed", second)):
         result.save(tmp_path / name)
     for file in sorted(path.name for path in (tmp_path / "through").iterdir()):
@@ -291,7 +302,7 @@ def test_a_damaged_objective_is_an_error_not_a_result(
 ) -> None:
     unit = TrainingUnit("curve", "cals", 0, recipe)
     calibration = Calibration("none", 0, (1.0, 0.0, 1.0, 1.0, 1.0, 1.0))
-    with pytest.raises(DataError, match="at step 0"):
+    with pytest.raises(TrainingError, match="at step 0"):
         train_arm(unit, data, calibration, instruments=instruments)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from benchmark.enhancers.hosts import HOSTS, Host, TrainedHost
-from benchmark.errors import DataError, SpecError, UnknownNameError, WeightsError
+from benchmark.errors import SpecError, TrainingError, UnknownNameError, WeightsError
 from benchmark.losses.base import Instruments
 from benchmark.losses.reconstruction import Reconstruction
 from benchmark.losses.unsupervised import TERMS, WEIGHTS
@@ -209,7 +209,7 @@ def test_a_damaged_objective_names_the_step_and_the_term(
 ) -> None:
     # one look weighs the term, two are the first steps
     damaged = replace(instruments, reconstruction=lambda source: Broken(3))
-    with pytest.raises(DataError, match=r"at step 2 \(guidance\)"):
+    with pytest.raises(TrainingError, match=r"at step 2 \(guidance\)"):
         train_unsupervised(unit_of("zero-dce+sdag", recipe), data, instruments=damaged)
 
 
@@ -217,7 +217,7 @@ def test_guidance_without_a_gradient_is_refused(
     recipe: Recipe, data: TrainingData, instruments: Instruments
 ) -> None:
     blind = replace(instruments, reconstruction=lambda source: Straight())
-    with pytest.raises(DataError, match="cannot be weighted"):
+    with pytest.raises(TrainingError, match="cannot be weighted"):
         train_unsupervised(unit_of("zero-dce+sdag-l1", recipe), data, instruments=blind)
 
 
