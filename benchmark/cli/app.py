@@ -10,6 +10,7 @@ from benchmark.cli import (
     card,
     catalogue,
     data,
+    diff,
     gate,
     instruments,
     leaderboard,
@@ -46,16 +47,17 @@ def _root(
 
 app.command("run")(run.run)
 app.command("report")(run.report)
+app.command("diff")(diff.diff)
 app.command("card")(card.card)
 app.command("list")(catalogue.list_)
 app.command("show")(catalogue.show)
-app.command("study")(study.study)
 app.command("selftest")(selftest.selftest)
 app.add_typer(data.app, name="data")
 app.add_typer(gate.app, name="gate")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
+app.add_typer(study.app, name="study")
 app.add_typer(submit.app, name="submit")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(leaderboard.app, name="leaderboard")

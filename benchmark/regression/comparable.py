@@ -176,6 +176,21 @@ def matched(one: Side, two: Side, metrics: Sequence[str], axes: Sequence[str]) -
     return pairs.sort_values(list(KEYS), kind="stable", ignore_index=True)
 
 
+def stacked(
+    pairs: pd.DataFrame, metrics: Sequence[str], axes: Sequence[str], *, arms: tuple[str, str]
+) -> pd.DataFrame:
+    """Matched rows as two arms of every system, for the engine that compares arms."""
+    frames = []
+    for arm, end in zip(arms, ("_before", "_after"), strict=True):
+        frame = pairs[["seed", "sample", "cluster", *axes]].copy()
+        frame["system"] = (pairs["system"] + " " + pairs["arm"]).str.strip()
+        frame["arm"], frame["status"] = arm, "ok"
+        frames.append(
+            frame.join(pairs[[f"{m}{end}" for m in metrics]].set_axis(list(metrics), axis=1))
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
 def noise_floor(side: Side, metrics: Sequence[str], share: float) -> dict[str, float]:
     """For every metric, the difference that passes for rounding: a share of its scatter over all
     systems and samples."""
@@ -194,6 +209,21 @@ def moved(pairs: pd.DataFrame, metric: str, noise: float) -> np.ndarray[Any, np.
         far = np.abs(after - before) > noise
     changed: np.ndarray[Any, np.dtype[np.bool_]] = far | (np.isfinite(before) != np.isfinite(after))
     return changed
+
+
+def is_one_of(pairs: pd.DataFrame, systems: Sequence[tuple[str, str]]) -> pd.Series:
+    """Whether each row is of one of the given systems and arms."""
+    keys = pd.MultiIndex.from_frame(pairs[["system", "arm"]])
+    return pd.Series(keys.isin(systems), index=pairs.index)
+
+
+def any_moved(
+    pairs: pd.DataFrame, key: tuple[str, str], metrics: Sequence[str], noise: dict[str, float]
+) -> bool:
+    """Whether any value or status of a system moved by more than rounding."""
+    rows = pairs[is_one_of(pairs, [key])]
+    other_status = (rows["status_before"] != rows["status_after"]).any()
+    return bool(other_status) or any(moved(rows, metric, noise[metric]).any() for metric in metrics)
 
 
 def moved_references(

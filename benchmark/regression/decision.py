@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
 from benchmark.regression import comparable
 from benchmark.regression.baseline import Baseline, read_baseline
 from benchmark.regression.facts import Side, read_run
@@ -94,11 +92,11 @@ def judge(baseline: Baseline, candidate: Side) -> GateReport:
         problems += comparable.moved_references(
             pairs, side.facts.references, everything, noise, policy.control_share
         )
-        ours = pairs[_is_one_of(pairs, systems)]
+        ours = pairs[comparable.is_one_of(pairs, systems)]
         problems += comparable.lower_coverage(ours, metrics, axes, policy.coverage_tolerance)
     if problems:
         return GateReport("not_comparable", tuple(problems), (), (), (), **common)  # type: ignore[arg-type]
-    still = [key for key in systems if not _any_moved(pairs, key, everything, noise)]
+    still = [key for key in systems if not comparable.any_moved(pairs, key, everything, noise)]
     here = scene(pairs, side.facts, policy)
     rows = tuple(
         row
@@ -115,7 +113,16 @@ def judge(baseline: Baseline, candidate: Side) -> GateReport:
         verdict,
         (),
         rows,
-        tuple(movers(pairs, changed, [declared[m] for m in metrics], policy, noise=noise)),
+        tuple(
+            movers(
+                pairs,
+                changed,
+                [declared[m] for m in metrics],
+                axes=axes,
+                noise=noise,
+                count=policy.movers,
+            )
+        ),
         tuple(f"{system} {arm}".strip() for system, arm in still),
         **common,  # type: ignore[arg-type]
     )
@@ -134,21 +141,6 @@ def _references(side: Side) -> list[tuple[str, str]]:
     return [(s.system, s.arm) for s in side.facts.systems if s.kind == "reference"]
 
 
-def _is_one_of(pairs: pd.DataFrame, systems: Sequence[tuple[str, str]]) -> pd.Series:
-    keys = pd.MultiIndex.from_frame(pairs[["system", "arm"]])
-    return pd.Series(keys.isin(systems), index=pairs.index)
-
-
-def _any_moved(
-    pairs: pd.DataFrame, key: tuple[str, str], metrics: Sequence[str], noise: dict[str, float]
-) -> bool:
-    rows = pairs[_is_one_of(pairs, [key])]
-    other_status = (rows["status_before"] != rows["status_after"]).any()
-    return bool(other_status) or any(
-        comparable.moved(rows, metric, noise[metric]).any() for metric in metrics
-    )
-
-
 def _notes(side: Side, candidate: Side, systems: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield from comparable.other_releases(side, candidate)
     if side.facts.device != candidate.facts.device:
@@ -159,6 +151,8 @@ def _notes(side: Side, candidate: Side, systems: Sequence[tuple[str, str]]) -> I
         yield f"not in the baseline, so not judged: {', '.join(new)}"
     if not side.facts.references:
         yield "no reference rows: only declarations say that data and instruments are the same"
-    seeds = side.samples[_is_one_of(side.samples, systems) & (side.samples["seed"] >= 0)]["seed"]
+    seeds = side.samples[comparable.is_one_of(side.samples, systems) & (side.samples["seed"] >= 0)][
+        "seed"
+    ]
     if len(seeds) and seeds.nunique() < 3:
         yield "fewer than three training seeds: a verdict is about these weights, not the method"

@@ -10,7 +10,6 @@ import pandas as pd
 
 from benchmark.regression.comparable import moved
 from benchmark.report.manifest import MetricRecord
-from benchmark.spec.gate import GatePolicy
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,10 @@ def movers(
     pairs: pd.DataFrame,
     systems: Sequence[tuple[str, str]],
     metrics: Sequence[MetricRecord],
-    policy: GatePolicy,
     *,
+    axes: Sequence[str],
     noise: dict[str, float],
+    count: int,
 ) -> Iterator[Mover]:
     """The largest losses of every system and metric, largest first; ties by sample.
 
@@ -49,8 +49,9 @@ def movers(
         pairs: as from :func:`benchmark.regression.comparable.matched`.
         systems: which systems, in order.
         metrics: which metrics, in order.
-        policy: whose axes are named, and how many samples of each.
+        axes: whose groups are named.
         noise: the difference of each metric that passes for rounding.
+        count: how many samples of each system and metric.
     """
     for system, arm in systems:
         rows = pairs[(pairs["system"] == system) & (pairs["arm"] == arm)]
@@ -62,7 +63,7 @@ def movers(
             loss = np.where(np.isfinite(before) & ~np.isfinite(after), np.inf, loss)
             worse = moved(rows, name, noise[name]) & (loss > 0)
             order = np.lexsort((rows["seed"], rows["sample"].astype(str), -loss))
-            for at in [i for i in order if worse[i]][: policy.movers]:
+            for at in [i for i in order if worse[i]][:count]:
                 row = rows.iloc[int(at)]
                 yield Mover(
                     system,
@@ -70,7 +71,7 @@ def movers(
                     int(row["seed"]),
                     str(row["sample"]),
                     name,
-                    tuple(f"{axis}={row[axis]}" for axis in policy.axes),
+                    tuple(f"{axis}={row[axis]}" for axis in axes),
                     float(before[at]),
                     float(after[at]),
                     float(loss[at]),

@@ -17,6 +17,7 @@ from benchmark.fairness.model import MetricInfo
 from benchmark.fairness.moments import moments
 from benchmark.fairness.resampling import Floats
 from benchmark.fairness.study import Layout, Study, study
+from benchmark.regression.comparable import stacked
 from benchmark.regression.facts import Facts, axis_info, metric_info
 from benchmark.spec.gate import GatePolicy
 
@@ -100,7 +101,7 @@ def scene(pairs: pd.DataFrame, facts: Facts, policy: GatePolicy) -> Scene:
     declared = {metric.name: metric for metric in facts.measured}
     info = tuple(metric_info(declared[name]) for name in policy.metrics)
     axes = [axis_info(axis) for axis in facts.axes if axis.name in policy.axes]
-    data = study(_stacked(pairs, policy), info, axes)
+    data = study(stacked(pairs, list(policy.metrics), policy.axes, arms=_ARMS), info, axes)
     layouts = tuple(
         (layout, Bootstrap(parts, _SEED, policy.replicates))
         for layout, parts in data.layouts(axes)
@@ -123,22 +124,6 @@ def rows_of(here: Scene, system: str, arm: str, *, unchanged: bool) -> Iterator[
         about = (system, arm, layout.axis)
         yield from _judged(about, one, p, here, unchanged=unchanged)
         yield from _floors(about, layout, boot, here)
-
-
-def _stacked(pairs: pd.DataFrame, policy: GatePolicy) -> pd.DataFrame:
-    """The matched rows as two arms of every system, for the engine that compares arms."""
-    frames = []
-    for arm, end in zip(_ARMS, ("_before", "_after"), strict=True):
-        values = {name: pairs[f"{name}{end}"] for name in policy.metrics}
-        frames.append(
-            pairs[["seed", "sample", "cluster", *policy.axes]].assign(
-                system=(pairs["system"] + " " + pairs["arm"]).str.strip(),
-                arm=arm,
-                status="ok",
-                **values,
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
 
 
 def _one_family(found: Sequence[Losses], unchanged: bool) -> list[Floats]:
