@@ -1,142 +1,152 @@
-"""``python -m benchmark study``: does scheduling by context help, apart from all that is not it?"""
+"""``python -m benchmark study``: what a way of training adds, apart from all that is not it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from benchmark.cli.output import print_table
 from benchmark.cli.run import Devices, Profiles, outline, torch_device
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from benchmark.runner.study import Study
+app = typer.Typer(
+    help="Studies of ways of training: with and without, everything else being equal.",
+    no_args_is_help=True,
+)
 
 _TASKS = ("face-identity", "medical-structure", "low-light-recognition")
 
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Only this task; repeatable.")]
+Profile = Annotated[Profiles, typer.Option(help="Sizes, steps and seeds.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Trainings per arm; default the profile's.")]
+Device = Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")]
+Runs = Annotated[Path, typer.Option(help="Where run folders go.")]
+Cache = Annotated[
+    Path | None, typer.Option(help="Stage results; default EQUILUX_CACHE or the user's cache.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plans and stop.")]
 
-class Studies(StrEnum):
-    """Which there are."""
 
-    CALS = "cals"
-    SKF = "skf"
-
-
-def study(  # noqa: PLR0917 - options are given by name
-    name: Annotated[
-        Studies, typer.Argument(help="cals: context x time with controls; skf: its parts.")
-    ],
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
-    profile: Annotated[Profiles, typer.Option(help="Sizes, steps and seeds.")] = Profiles.QUICK,
+@app.command("cals")
+def cals(  # noqa: PLR0917 - options are given by name
+    task: Tasks = None,
+    profile: Profile = Profiles.QUICK,
     control: Annotated[
         list[str] | None,
         typer.Option(help="Arm beside the four; may be repeated; default shuffled and uniform."),
     ] = None,
-    device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
-        Devices.AUTO
-    ),
-    runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
-    cache: Annotated[
-        Path | None, typer.Option(help="Stage results; default EQUILUX_CACHE or the user's cache.")
+    seeds: Seeds = None,
+    scale: Annotated[
+        str | None, typer.Option(help="How loss terms come to one scale; default calib_param.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plans and stop.")] = False,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Every context trains as strongly as in matched.")
+    ] = False,
+    tune: Annotated[
+        int | None,
+        typer.Option(min=2, help="Choose among so many tables and gates for each arm, then test."),
+    ] = None,
+    device: Device = Devices.AUTO,
+    runs: Runs = Path("runs"),
+    cache: Cache = None,
+    dry_run: DryRun = False,
 ) -> None:
-    """cals: train the four arms and the controls, print effects, interaction and controls.
+    """Context x time with controls: main effects, interaction, controls, costs, gradient shares.
 
-    skf: train one host with and without SKF's parts; it has no task, no control and no cache.
+    With --tune, cals and matched each choose a table (or vector) and a gate on people that are
+    neither trained on nor tested on, from equally many; both are frozen in a file and tested once.
     """
-    if name is Studies.SKF:
-        from benchmark.cli.skf_study import skf_study
-
-        skf_study(profile=profile.value, device=torch_device(device), runs=runs, dry_run=dry_run)
-        return
+    from benchmark.cli.cals_study import print_study, print_tuned
     from benchmark.paths import cache_root
     from benchmark.progress import Reporter
     from benchmark.runner.store import Store
-    from benchmark.runner.study import CONTROLS, plan_study, run_study
+    from benchmark.runner.study import CALS, CONTROLS, plan_study, run_study
+    from benchmark.runner.tuning import tune_and_test
 
+    recipe = {"scale": scale} if scale else {}
+    recipe |= {"context_balance": "grad_share"} if balance else {}
     planned = plan_study(
         task or _TASKS,
         profile=profile.value,
         device=torch_device(device),
-        controls=control or CONTROLS,
+        arms=(*CALS.arms, *(control or CONTROLS)),
+        seeds=range(seeds or 0),
+        recipe=recipe,
     )
-    store = Store(cache or cache_root())
-    reporter = Reporter()
+    store, reporter = Store(cache or cache_root()), Reporter()
+    if tune is not None:
+        for request, _ in planned:
+            if not dry_run:
+                print_tuned(tune_and_test(request, tune, store=store, runs=runs, reporter=reporter))
+        return
     for request, plan in planned:
         reporter.console.print(f"{request.task.spec.name}: {outline(plan, store)}", highlight=False)
     if not dry_run:
-        _print(run_study(planned, store=store, runs=runs, reporter=reporter))
+        print_study(run_study(planned, store=store, runs=runs, reporter=reporter))
 
 
-def _print(study: Study) -> None:
-    from benchmark.report.wording import RECONSTRUCTION
+@app.command("skf")
+def skf(
+    profile: Profile = Profiles.QUICK,
+    host: Annotated[str, typer.Option(help="What the parts are plugged into.")] = "curve",
+    device: Device = Devices.AUTO,
+    runs: Runs = Path("runs"),
+    dry_run: DryRun = False,
+) -> None:
+    """One host with and without SKF's parts: the rows of the paper's Tables 3 to 5."""
+    from benchmark.cli.skf_study import skf_study
 
-    linear = study.contrasts[study.contrasts["axis"] == ""]
-    print_table(
-        ["task", "metric", "contrast", "effect", "95 % interval", "Holm p", "verdict"],
-        [
-            [r["task"], r["metric"], r["contrast"], *_numbers(r), _p(r["p_holm"]), r["verdict"]]
-            for r in _records(linear[linear["metric"].isin(_headlines(study))])
-        ],
-        title="context x time, everybody, seeds and people as sources of error",
+    skf_study(
+        host=host, profile=profile.value, device=torch_device(device), runs=runs, dry_run=dry_run
     )
-    overall = study.effects[study.effects["target"] == "overall"]
-    typer.echo("")
-    print_table(
-        ["task", "metric", "arm against matched", "effect", "95 % interval", "verdict"],
-        [
-            [r["task"], r["metric"], r["arm"], *_numbers(r), r["verdict"]]
-            for r in _records(overall[overall["metric"].isin(_headlines(study))])
-        ],
-        title="every arm against the matched control, everybody",
+
+
+@app.command("sdag")
+def sdag(  # noqa: PLR0917 - options are given by name
+    task: Tasks = None,
+    profile: Profile = Profiles.QUICK,
+    arm: Annotated[
+        list[str] | None, typer.Option(help="Guided arm; repeatable; default zero-dce+sdag-own.")
+    ] = None,
+    seeds: Seeds = None,
+    device: Device = Devices.AUTO,
+    runs: Runs = Path("runs"),
+    cache: Cache = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Zero-DCE without references, with and without guidance: effects, also at equal brightness."""
+    from benchmark.cli.cals_study import print_effects
+    from benchmark.paths import cache_root
+    from benchmark.progress import Reporter
+    from benchmark.runner.store import Store
+    from benchmark.runner.study import SDAG, plan_study, run_arms
+
+    bare, own = SDAG
+    planned = plan_study(
+        task or ("low-light-recognition",),
+        profile=profile.value,
+        device=torch_device(device),
+        arms=(bare, *(arm or (own,))),
+        baseline=bare,
+        seeds=range(seeds or 0),
     )
-    typer.echo("")
-    cost = overall[(overall["arm"] == "cals") & (overall["verdict"] == "worse")]
-    print_table(
-        ["task", "metric", "effect", "95 % interval"],
-        [[r["task"], r["metric"], *_numbers(r)] for r in _records(cost)],
-        title="what CALS gives up (worse than matched)" if len(cost) else "CALS gives nothing up",
+    store, reporter = Store(cache or cache_root()), Reporter()
+    for request, plan in planned:
+        reporter.console.print(f"{request.task.spec.name}: {outline(plan, store)}", highlight=False)
+    if dry_run:
+        return
+    finished, effects = run_arms(planned, store=store, runs=runs, reporter=reporter)
+    print_effects(
+        effects[effects["target"] == "overall"],
+        what="arm",
+        title="guided against zero-dce, everybody; accuracy_beyond_brightness: each against its "
+        "input at its own mean brightness",
     )
-    typer.echo("")
-    first = study.shares[study.shares["task"] == study.shares["task"].iloc[0]]
-    wide = first.pivot_table(index=["host", "arm"], columns="context", values="share", sort=False)
-    print_table(
-        ["host", "arm", *map(str, wide.columns)],
-        [
-            [*map(str, index), *[f"{share:.0%}" for share in row]]
-            for index, row in zip(wide.index, wide.to_numpy(), strict=True)
-        ],
-        title="share of each context in the gradient",
+    groups = effects[effects["metric"].isin(("accuracy", "accuracy_beyond_brightness"))]
+    print_effects(
+        groups[~groups["axis"].str.contains("*", regex=False) & (groups["axis"] != "")],
+        what="target",
+        title="the same by stratum",
     )
-    typer.echo(f"\n{RECONSTRUCTION}\ntables  {study.folder}/*.parquet")
-
-
-def _headlines(study: Study) -> set[str]:
-    """Primary and headline metrics of all runs."""
-    import json
-
-    found: set[str] = set()
-    for run in study.runs:
-        manifest = json.loads((run.folder / "manifest.json").read_text(encoding="utf-8"))
-        found |= {m["name"] for m in manifest["metrics"] if m["role"] == "primary"}
-        found |= {v for k, v in manifest["headline"].items() if k != "axis"}
-    return found
-
-
-def _numbers(row: Mapping[str, Any]) -> list[str]:
-    return [f"{row['effect']:+.4f}", f"{row['ci_low']:+.4f}..{row['ci_high']:+.4f}"]
-
-
-def _p(value: float) -> str:
-    return "-" if isnan(value) else f"{value:.3f}"
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    for run in finished:
+        typer.echo(f"tables  {run.folder}/*.parquet")

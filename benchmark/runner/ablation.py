@@ -1,19 +1,19 @@
-"""What SKF's parts add: the rows of its Table 3 on the suite's own mixture.
+"""What SKF's parts add: the rows of its Tables 3 to 5 on the suite's own mixture.
 
-The host alone, with the SCH loss in place of ``chroma``, with semantic embedding, and with both,
-all in the matched arm from the same seeds, data and calibration rule. Rows with the adversary are
-not here: it has a training of its own (``losses.adversarial``). Held-out pictures of every context
-are scored by PSNR and SSIM; differences to the host alone are paired by seed, and seeds are the
-units of the interval, for that is what a claim about a way of training is about.
+All rows are trained in the matched arm from the same seeds, data and calibration rule; they differ
+in the plug-in, in the colour term (``sch`` in place of ``chroma``) and in the adversary. Held-out
+pictures of every context are scored by PSNR and SSIM; differences are paired by seed, and seeds are
+the units of the interval, for that is what a claim about a way of training is about. An adversary
+learns with its host, so rows that have one are paired less tightly than the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from benchmark.errors import StoreError
 from benchmark.fairness.intervals import student
 from benchmark.files import content_key, write_with
 from benchmark.imaging.ssim import ssim
+from benchmark.losses.adversarial import AdversaryRecipe
 from benchmark.losses.base import Instruments
 from benchmark.losses.instruments import default_instruments
 from benchmark.progress import Reporter
@@ -44,6 +45,8 @@ from benchmark.training.pools import context_pool
 
 METRICS = ("psnr", "ssim")
 _BATCH = 32
+#: Samples that divisors are taken over: trainings here are short, so calibrations are too.
+_CALIBRATED_ON = 64
 _OTHERS = ("charbonnier", "structure", "nlpd")
 #: Pictures that are scored come from another seed than those that are learnt.
 _HELD_OUT = 1_000_003
@@ -51,19 +54,57 @@ _HELD_OUT = 1_000_003
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what is plugged into the host, and its colour term."""
+    """One way of training.
+
+    Attributes:
+        name: as in the tables.
+        plug: what is plugged into the host.
+        colour: its colour term.
+        adversary: form of the discriminator, empty for none.
+    """
 
     name: str
     plug: str
     colour: str
+    adversary: Literal["", "semantic", "plain"] = ""
 
 
 ROWS = (
     Row("base", "", "chroma"),
     Row("+SCH", "", "sch"),
+    Row("+SA", "", "chroma", "semantic"),
     Row("+SE", "+skf", "chroma"),
     Row("+SCH+SE", "+skf", "sch"),
+    Row("all", "+skf", "sch", "semantic"),
+    Row("global", "+skf", "sch-global"),
+    Row("global+adversary", "+skf", "sch-global", "plain"),
+    Row("global+SA", "+skf", "sch-global", "semantic"),
+    Row("semantic+adversary", "+skf", "sch", "plain"),
+    Row("large", "+blind", "chroma"),
 )
+#: Rows of the paper's tables. Table 4 crosses the reach of SCH with the adversary, all with SE.
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "Table 3": ("base", "+SCH", "+SA", "+SE", "+SCH+SE", "all"),
+    "Table 4": (
+        *("base", "global", "global+adversary", "global+SA"),
+        *("+SCH+SE", "semantic+adversary", "all"),
+    ),
+    "Table 5": ("base", "large", "+SE", "+SCH+SE", "all"),
+}
+#: Questions that the rows answer together: mean of the first rows less mean of the second.
+CONTRASTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "semantics in SE, size apart": (("+SE",), ("large",)),
+    "SCH by regions, not globally": (
+        ("+SCH+SE", "semantic+adversary", "all"),
+        ("global", "global+adversary", "global+SA"),
+    ),
+    "a plain adversary": (("global+adversary", "semantic+adversary"), ("global", "+SCH+SE")),
+    "SA, not a plain adversary": (
+        ("global+SA", "all"),
+        ("global+adversary", "semantic+adversary"),
+    ),
+    "everything": (("all",), ("base",)),
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +120,7 @@ class Size:
 
 SIZES: dict[ProfileName, Size] = {
     "smoke": Size(8, 48, 4, 2, 4),
-    "quick": Size(48, 96, 120, 3, 24),
+    "quick": Size(48, 64, 60, 3, 24),
     "full": Size(240, 128, 600, 5, 96),
 }
 
@@ -93,11 +134,15 @@ class Ablation:
         scores: ``row, seed, context, metric, value``; context ``""`` is the mean over all pictures.
         effects: ``row, context, metric, value, effect, ci_low, ci_high, seeds``: mean over seeds,
             and its difference to ``base``; the interval is NaN below two seeds.
+        contrasts: ``contrast, context, metric, effect, ci_low, ci_high, seeds``.
+        parameters: what every row's host learns.
     """
 
     folder: Path
     scores: pd.DataFrame
     effects: pd.DataFrame
+    contrasts: pd.DataFrame
+    parameters: Mapping[str, int]
 
 
 def run_ablation(
@@ -130,11 +175,10 @@ def run_ablation(
     scored = _pool(size.scored, size.side, seed=_HELD_OUT, reporter=reporter)
     data = TrainingData(learnt, np.eye(len(CONTEXTS))[learnt.labels])
     units = {
-        (row.name, seed): TrainingUnit(
-            host + row.plug, "matched", seed, Recipe(steps=size.steps, terms=(*_OTHERS, row.colour))
-        )
+        (row.name, seed): _unit(host, row, seed, size.steps)
+        # rows with the same terms in a row share what is prepared for them
+        for row in sorted(ROWS, key=lambda row: row.colour)
         for seed in range(size.seeds)
-        for row in ROWS
     }
     key = content_key(data.key, scored.digest, [unit.as_dict() for unit in units.values()], device)
     folder = runs / f"study-skf-{host}-{key[:8]}"
@@ -147,10 +191,23 @@ def run_ablation(
             tables.append(scores.assign(row=row_name, seed=seed))
             advance(1)
     found = pd.concat(tables, ignore_index=True)[["row", "seed", "context", "metric", "value"]]
-    effects = row_effects(found)
-    for name, table in (("scores", found), ("effects", effects)):
+    effects, contrasts = row_effects(found), row_contrasts(found)
+    for name, table in (("scores", found), ("effects", effects), ("contrasts", contrasts)):
         write_with(folder / f"{name}.parquet", partial(table.to_parquet, index=False))
-    return Ablation(folder, found, effects)
+    parameters = {row.name: HOSTS.get(host + row.plug).parameters for row in ROWS}
+    return Ablation(folder, found, effects, contrasts, parameters)
+
+
+def _unit(host: str, row: Row, seed: int, steps: int) -> TrainingUnit:
+    """The training of a row; the discriminator is narrow and quick, as trainings here are short."""
+    opponent = AdversaryRecipe(form=row.adversary, width=8, rate=1e-3) if row.adversary else None
+    recipe = Recipe(
+        steps=steps,
+        terms=(*_OTHERS, row.colour),
+        scale_samples=_CALIBRATED_ON,
+        adversary=opponent,
+    )
+    return TrainingUnit(host + row.plug, "matched", seed, recipe)
 
 
 @torch.inference_mode()
@@ -192,6 +249,28 @@ def row_effects(scores: pd.DataFrame) -> pd.DataFrame:
                     "context": context,
                     "metric": metric,
                     "value": float(wide[row.name].mean()),
+                    "effect": float(apart.mean()),
+                    "ci_low": low,
+                    "ci_high": high,
+                    "seeds": len(apart),
+                }
+            )
+    return pd.DataFrame(found)
+
+
+def row_contrasts(scores: pd.DataFrame) -> pd.DataFrame:
+    """:data:`CONTRASTS`, paired by seed, with Student's interval over seeds."""
+    found: list[dict[str, Any]] = []
+    for (context, metric), part in scores.groupby(["context", "metric"], sort=False):
+        wide = part.pivot_table(index="seed", columns="row", values="value")
+        for name, (some, others) in CONTRASTS.items():
+            apart = (wide[list(some)].mean(axis=1) - wide[list(others)].mean(axis=1)).to_numpy()
+            low, high = student(apart.astype(np.float64))
+            found.append(
+                {
+                    "contrast": name,
+                    "context": context,
+                    "metric": metric,
                     "effect": float(apart.mean()),
                     "ci_low": low,
                     "ci_high": high,

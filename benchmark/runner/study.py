@@ -1,9 +1,9 @@
-"""The study of context-aware scheduling: context x time with controls, over several tasks."""
+"""Studies of ways of training, over several tasks: context x time with controls, and guidance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.contexts import CONTEXTS
+from benchmark.fairness import analyse
 from benchmark.fairness.factorial import Factorial, factorial_effects
 from benchmark.files import content_key, write_with
 from benchmark.progress import Reporter
@@ -20,7 +21,7 @@ from benchmark.runner.request import Request, resolve
 from benchmark.runner.run import Run, execute
 from benchmark.runner.statistics import axes_of, metrics_of, policy_of
 from benchmark.runner.store import Store
-from benchmark.spec.catalogue import find_task
+from benchmark.spec.catalogue import TaskFolder, find_task
 from benchmark.spec.task import ProfileName
 
 #: A2, A2s, A3 and A5 of methods, section 1.8.
@@ -33,11 +34,15 @@ CALS = Factorial(
 )
 #: Trained beside the four: somebody else's contexts, and no thought at all.
 CONTROLS = ("shuffled", "uniform")
+#: Without and with SDAG in its cosine form, through the suite's own network.
+SDAG = ("zero-dce", "zero-dce+sdag-own")
+#: In every table of the study, in a column of its own.
+LABEL = "CALS: our reconstruction, the published formulas are not public"
 
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study.
+    """A finished study of CALS; its tables have the column ``method`` (:data:`LABEL`).
 
     Attributes:
         folder: where its tables are.
@@ -45,6 +50,7 @@ class Study:
         contrasts: main effects and interaction, ``task`` and the columns of
             :func:`factorial_effects`.
         effects: every arm against ``matched``: ``task`` and the columns of a run's effects.
+        controls: ``cals`` against every control, the same columns.
         shares: how strongly each context trained: ``task, host, arm, context, share``, the mean
             share of the gradient norm over seeds and over the logged steps.
     """
@@ -53,25 +59,71 @@ class Study:
     runs: tuple[Run, ...]
     contrasts: pd.DataFrame
     effects: pd.DataFrame
+    controls: pd.DataFrame
     shares: pd.DataFrame
 
 
 def plan_study(
-    tasks: Sequence[str], *, profile: ProfileName, device: str, controls: Sequence[str] = CONTROLS
+    tasks: Sequence[str],
+    *,
+    profile: ProfileName,
+    device: str,
+    arms: Sequence[str] = (*CALS.arms, *CONTROLS),
+    baseline: str = CALS.second,
+    seeds: Sequence[int] = (),
+    recipe: Mapping[str, Any] | None = None,
 ) -> list[tuple[Request, Plan]]:
-    """One plan per task; trainings that tasks share have one key and are computed once."""
+    """One plan per task; trainings that tasks share have one key and are computed once.
+
+    Args:
+        tasks: names.
+        profile: sizes and steps.
+        device: where to compute.
+        arms: of every host.
+        baseline: the one that others are compared with.
+        seeds: of trainings; none are those of the profile.
+        recipe: settings of every arm, over those of the task.
+    """
     planned = []
     for name in tasks:
-        task = find_task(name)
-        request = resolve(
-            task,
-            profile=profile,
-            device=device,
-            systems=("input", "oracle", *(study.host for study in task.spec.hosts)),
-            arms=(*CALS.arms, *controls),
-        )
+        task = _adjusted(find_task(name), profile, baseline, seeds, recipe or {})
+        hosts = [study.host for study in task.spec.hosts]
+        systems = ("input", "oracle", *hosts)
+        request = resolve(task, profile=profile, device=device, systems=systems, arms=tuple(arms))
         planned.append((request, make_plan(request)))
     return planned
+
+
+def _adjusted(
+    task: TaskFolder,
+    profile: ProfileName,
+    baseline: str,
+    seeds: Sequence[int],
+    recipe: Mapping[str, Any],
+) -> TaskFolder:
+    spec, size = task.spec, task.spec.profiles[profile]
+    if seeds:
+        training = size.training.model_copy(update={"seeds": list(seeds)})
+        size = size.model_copy(update={"training": training})
+    hosts = [
+        study.model_copy(update={"baseline": baseline, "recipe": {**study.recipe, **recipe}})
+        for study in spec.hosts
+    ]
+    changes = {"hosts": hosts, "profiles": {**spec.profiles, profile: size}}
+    return replace(task, spec=spec.model_copy(update=changes))
+
+
+def run_arms(
+    planned: Sequence[tuple[Request, Plan]], *, store: Store, runs: Path, reporter: Reporter
+) -> tuple[tuple[Run, ...], pd.DataFrame]:
+    """Run every task; ``task`` and the columns of a run's effects, of every arm."""
+    finished, effects = [], []
+    for request, plan in planned:
+        run = execute(request, plan, store=store, runs=runs, reporter=reporter)
+        finished.append(run)
+        table = pd.read_parquet(run.folder / "effects.parquet")
+        effects.append(table.assign(task=request.task.spec.name))
+    return tuple(finished), pd.concat(effects, ignore_index=True)
 
 
 def run_study(
@@ -80,42 +132,44 @@ def run_study(
     """Run every task with every arm and write the study's tables.
 
     Args:
-        planned: from :func:`plan_study`.
+        planned: from :func:`plan_study`, with the four arms of :data:`CALS` among others.
         store: stage results.
         runs: where run folders go, and ``study-cals-<key>`` beside them.
         reporter: told of every unit.
     """
-    finished, contrasts, effects, shares = [], [], [], []
-    for request, plan in planned:
-        run = execute(request, plan, store=store, runs=runs, reporter=reporter)
-        finished.append(run)
-        task = request.task.spec.name
+    finished, effects = run_arms(planned, store=store, runs=runs, reporter=reporter)
+    contrasts, controls, shares = [], [], []
+    for (request, plan), run in zip(planned, finished, strict=True):
+        task, payload = request.task.spec.name, plan.analysis.payload
         samples = pd.read_parquet(run.folder / "samples.parquet")
-        payload = plan.analysis.payload
-        contrasts += [
-            factorial_effects(
-                samples,
-                CALS,
-                system=study.host,
-                metrics=metrics_of(payload),
-                axes=axes_of(payload),
-                policy=policy_of(payload),
-                seed=payload["seed"],
-            ).assign(task=task)
-            for study in request.studies
-        ]
-        effects.append(pd.read_parquet(run.folder / "effects.parquet").assign(task=task))
+        options: dict[str, Any] = {
+            "metrics": metrics_of(payload),
+            "axes": axes_of(payload),
+            "policy": policy_of(payload),
+            "seed": payload["seed"],
+        }
+        for study in request.studies:
+            others = [arm for arm in study.arms if arm not in CALS.arms]
+            mine = samples[samples["system"] == study.host]
+            held = [(study.host, CALS.both, control) for control in others]
+            found = factorial_effects(samples, CALS, system=study.host, **options)
+            contrasts.append(found.assign(task=task))
+            if held:
+                against = analyse(mine, comparisons=held, **options).effects
+                controls.append(against.assign(task=task))
         shares.append(gradient_shares(plan, store).assign(task=task))
     tables = {
         "contrasts": pd.concat(contrasts, ignore_index=True),
-        "effects": pd.concat(effects, ignore_index=True),
+        "effects": effects,
+        "controls": pd.concat([effects.head(0), *controls], ignore_index=True),
         "shares": pd.concat(shares, ignore_index=True),
     }
+    tables = {name: table.assign(method=LABEL) for name, table in tables.items()}
     key = content_key([plan.analysis.key for _, plan in planned])[:8]
     folder = runs / f"study-cals-{planned[0][0].profile_name}-{key}"
     for name, table in tables.items():
         write_with(folder / f"{name}.parquet", partial(table.to_parquet, index=False))
-    return Study(folder, tuple(finished), **tables)
+    return Study(folder, finished, **tables)
 
 
 def gradient_shares(plan: Plan, store: Store) -> pd.DataFrame:

@@ -14,6 +14,7 @@ for _arm in (
     Arm("context-static", "A3", "predicted", "mean", "context without time"),
     Arm("oracle", "A4", "oracle", "sched", "upper bound: true contexts"),
     Arm("cals", "A5", "predicted", "sched", "the method (our reconstruction)"),
+    Arm("cals-iter", "A5i", "predicted", "sched", "a moving table, against cals", iterative=True),
     Arm("shuffled", "A6", "shuffled", "sched", "negative control: contexts of other samples"),
     Arm("reverse", "A7", "predicted", "reverse", "whether the order in time matters"),
     Arm("region", "A8", "region", "sched", "contexts as maps over the picture, against cals"),

@@ -101,4 +101,4 @@ def test_a_host_that_there_is_not_is_named(tmp_path: Path) -> None:
 def test_the_command_says_what_it_would_do() -> None:
     result = CliRunner().invoke(app, ["study", "skf", "--profile", "smoke", "--dry-run"])
     assert result.exit_code == 0, result.output
-    assert "4 rows x 2 seeds of curve" in result.output
+    assert "11 rows x 2 seeds of curve" in result.output
