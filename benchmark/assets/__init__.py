@@ -77,6 +77,10 @@ for _name, _target, _summary in (
     ("sign-judge", "judges.signs_training:train_judge_reader", "sign reader of record"),
     ("face-attributes", "judges.attributes_training:train_attributes", "tone, pose, expression"),
     ("probe-scenes", "judges.semantics_training:train_scenes", "what is where, for SKF"),
+    ("degradation-cnn", "contexts.router.training:train_degradation_cnn", "what to restore"),
+    ("degradation-probe", "contexts.router.training:train_degradation_probe", "the same, linear"),
+    ("restorer-soft", "enhancers.restorers:train_soft", "against noise, softness and JPEG"),
+    ("restorer-motion", "enhancers.restorers:train_motion", "against motion blur"),
     ("reconstruction", "losses.reconstruction_training:train_reconstruction", "SDAG's R, a loss"),
 ):
     INSTRUMENTS.add(_name, f"benchmark.{_target}", summary=_summary)

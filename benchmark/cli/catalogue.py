@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import StrEnum
@@ -23,6 +24,8 @@ class Kind(StrEnum):
     LOSSES = "losses"
     SCHEDULES = "schedules"
     JUDGES = "judges"
+    CONTEXTS = "contexts"
+    CLASSIFIERS = "classifiers"
 
 
 @dataclass(frozen=True)
@@ -107,31 +110,25 @@ def _submission(name: str) -> Mapping[str, Any]:
     return found
 
 
+#: Where the registries behind a list are, imported only when it is asked for.
+_REGISTRIES: Mapping[Kind, tuple[str, ...]] = {
+    Kind.ENHANCERS: ("benchmark.enhancers:ENHANCERS", "benchmark.enhancers.hosts:HOSTS"),
+    Kind.HOSTS: ("benchmark.enhancers.hosts:HOSTS",),
+    Kind.LOSSES: ("benchmark.losses:LOSSES",),
+    Kind.SCHEDULES: (
+        "benchmark.schedules:ARMS",
+        "benchmark.schedules.unsupervised:UNSUPERVISED",
+        "benchmark.schedules.own:OWN_ARMS",
+    ),
+    Kind.JUDGES: ("benchmark.judges:JUDGES",),
+    Kind.CONTEXTS: ("benchmark.contexts:PREDICTORS",),
+    Kind.CLASSIFIERS: ("benchmark.contexts.router:CLASSIFIERS",),
+}
+
+
 def _registries(kind: Kind) -> list[Any]:
-    match kind:
-        case Kind.ENHANCERS:
-            from benchmark.enhancers import ENHANCERS
-            from benchmark.enhancers.hosts import HOSTS
-
-            return [ENHANCERS, HOSTS]
-        case Kind.HOSTS:
-            from benchmark.enhancers.hosts import HOSTS
-
-            return [HOSTS]
-        case Kind.LOSSES:
-            from benchmark.losses import LOSSES
-
-            return [LOSSES]
-        case Kind.SCHEDULES:
-            from benchmark.schedules import ARMS
-            from benchmark.schedules.own import OWN_ARMS
-            from benchmark.schedules.unsupervised import UNSUPERVISED
-
-            return [ARMS, UNSUPERVISED, OWN_ARMS]
-        case _:
-            from benchmark.judges import JUDGES
-
-            return [JUDGES]
+    places = (place.partition(":") for place in _REGISTRIES[kind])
+    return [getattr(importlib.import_module(module), name) for module, _, name in places]
 
 
 def _from_registries(
@@ -202,9 +199,6 @@ _CATALOGUES: Mapping[Kind, _Catalogue] = {
     Kind.TASKS: _Catalogue(_tasks, _task),
     Kind.SUBMISSIONS: _Catalogue(_submissions, _submission),
     Kind.METRICS: _Catalogue(_metrics, _metric),
+    **{kind: _from_registries(kind) for kind in _REGISTRIES},
     Kind.ENHANCERS: _from_registries(Kind.ENHANCERS, _absent_enhancers),
-    Kind.HOSTS: _from_registries(Kind.HOSTS),
-    Kind.LOSSES: _from_registries(Kind.LOSSES),
-    Kind.SCHEDULES: _from_registries(Kind.SCHEDULES),
-    Kind.JUDGES: _from_registries(Kind.JUDGES),
 }

@@ -150,3 +150,32 @@ def sdag(  # noqa: PLR0917 - options are given by name
     )
     for run in finished:
         typer.echo(f"tables  {run.folder}/*.parquet")
+
+
+@app.command("router")
+def router(  # noqa: PLR0917 - options are given by name
+    profile: Profile = Profiles.QUICK,
+    clip: Annotated[
+        list[str] | None,
+        typer.Option(help="CLIP or SigLIP, a folder or hub:owner/name@COMMIT; repeatable."),
+    ] = None,
+    vlm: Annotated[
+        list[str] | None, typer.Option(help="A vision-language model, written the same.")
+    ] = None,
+    routes: Annotated[Path | None, typer.Option(help="YAML of who mends what.")] = None,
+    device: Device = Devices.AUTO,
+    runs: Runs = Path("runs"),
+    dry_run: DryRun = False,
+) -> None:
+    """Classifiers of degradations, and what a wrong route costs."""
+    from benchmark.cli.router_study import router_study
+
+    router_study(
+        profile=profile.value,
+        clip=clip or [],
+        vlm=vlm or [],
+        routes=routes,
+        device=torch_device(device),
+        runs=runs,
+        dry_run=dry_run,
+    )

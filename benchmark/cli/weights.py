@@ -64,15 +64,16 @@ def verify(as_json: bool = typer.Option(False, "--json", help="Machine-readable.
 @app.command()
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="Name in the catalogue, or hub:owner/name@COMMIT for a model.")
+        str,
+        typer.Argument(
+            help="Name in the catalogue, hub:owner/name@COMMIT for a model of transformers, or "
+            "hub:owner/name@COMMIT/FILE for an enhancer."
+        ),
     ],
 ) -> None:
     """Download one file or model; beside data fetch, nothing ever touches the network."""
     if name.startswith("hub:"):
-        from benchmark.weights.models import fetch_model
-
-        model = fetch_model(name)
-        typer.echo(f"{name}: {model.folder}\nsha256 {model.digest}")
+        _from_hub(name)
         return
     from benchmark.progress import Reporter
     from benchmark.weights import WEIGHTS
@@ -101,3 +102,17 @@ def add(
 
     located = WeightStore().add(name, file)
     typer.echo(f"{name}: {located.path}\nsha256 {located.sha256}")
+
+
+def _from_hub(name: str) -> None:
+    """A file behind the commit is an enhancer's; without one the whole model is meant."""
+    if "/" in name.partition("@")[2]:
+        from benchmark.enhancers.adapters.outside import fetch as fetch_file
+        from benchmark.spec.origin import parse_origin
+
+        typer.echo(f"{name}: {fetch_file(parse_origin(name))}")
+        return
+    from benchmark.weights.models import fetch_model
+
+    model = fetch_model(name)
+    typer.echo(f"{name}: {model.folder}\nsha256 {model.digest}")

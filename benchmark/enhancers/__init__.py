@@ -48,6 +48,28 @@ ENHANCERS.add(
     licence="Apache-2.0",
 )
 
+for _class, _what in (("soft", "noise, softness, JPEG"), ("motion", "motion blur")):
+    ENHANCERS.add(
+        f"restorer-{_class}",
+        f"benchmark.enhancers.restorers:{_class}",
+        summary=f"NAFNet of width 16 against {_what}, trained by the suite for the router",
+        citation="Chen et al., ECCV 2022",
+        licence="Apache-2.0",
+        kind="trained",
+        parameters=1_137_203,
+        assets=(f"restorer-{_class}",),
+    )
+ENHANCERS.add(
+    "router",
+    "benchmark.enhancers.routing:Router",
+    summary="says what is wrong with a picture and sends it to a restorer of that",
+    citation="after Cai et al., arXiv 2506.05450, 2025",
+    licence="Apache-2.0",
+    kind="trained",
+    parameters=396_101 + 2 * 1_137_203,
+    assets=("degradation-cnn",),
+)
+
 for _system in (*PUBLISHED, *LINKED):
     ENHANCERS.add(_system.name, _system, summary=_system.summary, **_system.meta())
 

@@ -52,7 +52,7 @@ _CODE: dict[Stage, tuple[str, ...]] = {
     "pool": ("data", "probes", "imaging", "contexts", "training.pool", "training.pools"),
     "calibrate": _TRAINING,
     "train": _TRAINING,
-    "enhance": ("enhancers", "imaging"),
+    "enhance": ("enhancers", "imaging", "contexts.router"),
     "prepare": ("metrics", "judges", "imaging"),
     "score": ("metrics", "judges", "imaging"),
     "observe": ("judges", "imaging"),

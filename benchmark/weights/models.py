@@ -20,7 +20,7 @@ from benchmark.files import sha256_of_file
 
 #: Seconds to wait for the Hub's first answer.
 TIMEOUT = 5.0
-_HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+_HUB = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _WANTED = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")

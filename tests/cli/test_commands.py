@@ -23,7 +23,10 @@ def invoke(
     return code if isinstance(code, int) else 0, out, err
 
 
-KINDS = ["tasks", "submissions", "enhancers", "metrics", "losses", "schedules", "judges"]
+KINDS = [
+    *("tasks", "submissions", "enhancers", "metrics", "losses", "schedules", "judges"),
+    *("contexts", "classifiers"),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

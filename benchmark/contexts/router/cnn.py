@@ -49,9 +49,7 @@ class DegradationNet(nn.Module):
         mean = images.mean((1, 2, 3), keepdim=True)
         spread = images.var((1, 2, 3), keepdim=True, unbiased=False)
         both = torch.cat([images * 2 - 1, (images - mean) / (spread + 1e-4).sqrt()], 1)
-        features = self.blocks(both)
-        variance, average = torch.var_mean(features, (2, 3), unbiased=False)
-        logits: Tensor = self.head(torch.cat([average, (variance + 1e-6).sqrt()], 1))
+        logits: Tensor = self.head(moments(self.blocks(both), epsilon=1e-6))
         return logits
 
 
@@ -87,3 +85,9 @@ def in_pieces(network: nn.Module, images: Tensor) -> Tensor:
     """A network's outputs for batches of any length, a bounded number of pixels at a time."""
     each = max(_PIXELS // (images.shape[-2] * images.shape[-1]), 1)
     return torch.cat([network(piece) for piece in torch.split(images, each)] or [network(images)])
+
+
+def moments(maps: Tensor, *, epsilon: float = 1e-8) -> Tensor:
+    """Mean and spread over the pixels of ``[B, C, H, W]``: ``[B, 2 C]``."""
+    variance, mean = torch.var_mean(maps, (2, 3), unbiased=False)
+    return torch.cat([mean, (variance + epsilon).sqrt()], 1)

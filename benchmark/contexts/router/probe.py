@@ -14,6 +14,7 @@ from torch.nn import functional
 from benchmark.assets import AssetRecord, load_asset
 from benchmark.assets.fitting import fit, initialised
 from benchmark.contexts.router.base import CLASSES, DegradationClassifier
+from benchmark.contexts.router.cnn import moments
 
 ASSET = "degradation-probe"
 
@@ -53,15 +54,10 @@ class SceneTrunk(Trunk):
         """``[B, 294]``."""
         bank = self._bank.to(images.device)
         parts = [
-            torch.cat([_moments(images), *map(_moments, bank(images).features)], 1)
+            torch.cat([moments(images), *map(moments, bank(images).features)], 1)
             for images in torch.split(images, _BATCH)
         ]
         return torch.cat(parts or [images.new_empty(0, 6 + 2 * sum(self._bank.widths))])
-
-
-def _moments(maps: Tensor) -> Tensor:
-    variance, mean = torch.var_mean(maps, (2, 3), unbiased=False)
-    return torch.cat([mean, (variance + 1e-8).sqrt()], 1)
 
 
 @dataclass(frozen=True)

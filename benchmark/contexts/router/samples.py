@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmark.contexts.base import CONTEXTS
 from benchmark.contexts.mixture import MIXTURE
@@ -79,7 +81,7 @@ def router_samples(
     pictures, frames = [], []
     for context in contexts:
         views = MIXTURE[context].source(count, size, split, seed, reporter)
-        frame = views.frame.reindex(columns=["sample", "cluster", *AXES]).fillna("")
+        frame = views.frame.reindex(columns=["sample", "cluster", *AXES], fill_value="")
         if context == "generic":  # every crop is a scene of its own
             frame["cluster"] = frame["sample"]
         frame["cluster"] = f"{context}/" + frame["cluster"].astype(str)
@@ -118,3 +120,20 @@ def _somebody_else(clusters: NDArray[np.object_], row: int, *, stream: str, seed
             mend="ask for more views",
         )
     return int(noise_generator(f"router/other/{stream}", seed=seed).choice(others))
+
+
+def random_parts(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """One random square of a batch ``[..., H, W]``, mirrored and transposed at random.
+
+    All pictures of a batch are cut at the same place: over a training the blocks of compression
+    are met at every phase all the same.
+    """
+    height, width = images.shape[-2:]
+    top, left = (
+        int(torch.randint(size - side + 1, (), generator=generator)) for size in (height, width)
+    )
+    parts = images[..., top : top + side, left : left + side]
+    flips = torch.rand(3, generator=generator) < 0.5
+    axes = [axis for axis, flip in zip((-2, -1), flips[:2].tolist(), strict=True) if flip]
+    parts = parts.flip(axes) if axes else parts
+    return parts.transpose(-2, -1) if flips[2] else parts

@@ -22,7 +22,7 @@ from benchmark.contexts.router.cnn import ASSET, DegradationNet, in_pieces
 from benchmark.contexts.router.evaluation import confusion, summary
 from benchmark.contexts.router.probe import ASSET as PROBE_ASSET
 from benchmark.contexts.router.probe import ProbeSettings, SceneTrunk, Trunk, fit_probe
-from benchmark.contexts.router.samples import AXES, RouterSet, router_samples
+from benchmark.contexts.router.samples import AXES, RouterSet, random_parts, router_samples
 from benchmark.contexts.training import fit_temperature
 from benchmark.progress import Reporter
 
@@ -67,14 +67,14 @@ def fit_degradation_net(
     reporter: Reporter | None = None,
 ) -> DegradationNet:
     """Train on random parts, classes in equal shares; in evaluation mode afterwards."""
-    inputs = torch.from_numpy(samples.inputs)
+    inputs = torch.from_numpy(samples.inputs).permute(0, 1, 4, 2, 3)
     share = settings.batch // len(CLASSES)
     target = torch.arange(len(CLASSES)).repeat_interleave(share).to(device)
     network = initialised(DegradationNet, settings.seed).to(device)
 
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(samples), (share * len(CLASSES),), generator=generator)
-        parts = _parts(inputs[rows, target.cpu()], settings.crop, generator)
+        parts = random_parts(inputs[rows, target.cpu()], settings.crop, generator)
         logits = network(parts.to(device).float() / 255)
         return functional.cross_entropy(logits, target, label_smoothing=settings.smoothing)
 
@@ -237,25 +237,6 @@ def _versions_of(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _batch(samples: RouterSet) -> Tensor:
     return torch.from_numpy(samples.flat()).permute(0, 3, 1, 2).float() / 255
-
-
-def _parts(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A random square of each ``[B, H, W, 3]``, mirrored and transposed at random: ``[B, 3, ...]``.
-
-    All of a batch are cut at places of the same grid offset, so that compression blocks are met at
-    every phase over a training.
-    """
-    height, width = images.shape[1:3]
-    top, left = (
-        int(torch.randint(size - side + 1, (), generator=generator)) for size in (height, width)
-    )
-    parts = images[:, top : top + side, left : left + side].permute(0, 3, 1, 2)
-    flips = torch.rand(3, generator=generator) < 0.5
-    if flips[0]:
-        parts = parts.flip(2)
-    if flips[1]:
-        parts = parts.flip(3)
-    return parts.transpose(2, 3) if flips[2] else parts
 
 
 def _save(

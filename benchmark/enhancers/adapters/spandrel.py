@@ -43,6 +43,8 @@ class SpandrelEnhancer(Enhancer):
                 mend="see spandrel's list of architectures, or wrap it as module:factory",
             ) from error
         _check(found, file)
+        #: What spandrel says that it is for, such as ``Restoration`` or ``FaceSR``.
+        self.purpose: str = found.purpose
         self._network = found.eval()
 
     @torch.inference_mode()
