@@ -116,8 +116,9 @@ class Encoder(nn.Module):
             if number in self.taps:
                 tapped.append(features)
         half = head + self.trunk_conv(features)
-        quarter = self.downconv1(_halved(half))
-        eighth = self.downconv2(_halved(functional.leaky_relu(quarter, _SLOPE)))
+        # the activation is in place in the release, so the condition holds what it made
+        quarter = functional.leaky_relu(self.downconv1(_halved(half)), _SLOPE)
+        eighth = self.downconv2(_halved(quarter))
         levels = tuple(
             torch.cat([level, *(functional.interpolate(t, level.shape[-2:]) for t in tapped)], 1)
             for level in (half, quarter, eighth)
