@@ -60,6 +60,8 @@ def clean(text: str) -> str:
     Names come from files that somebody else wrote: a name must not move a terminal's cursor, turn
     a line around or end an XML document. Joiners that scripts need are kept.
     """
+    if text.isprintable():  # nothing of the kind is in there
+        return text
     return "".join(
         " " if char in "\n\r\t\x85\u2028\u2029" else "\ufffd" if _unsafe(char) else char
         for char in text

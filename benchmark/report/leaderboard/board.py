@@ -17,7 +17,7 @@ from benchmark.report.leaderboard.extract import require_baselines
 from benchmark.report.leaderboard.protocol import Protocol, ranked_metrics
 from benchmark.report.leaderboard.standing import standing
 from benchmark.report.leaderboard.store import TABLES, Result
-from benchmark.report.manifest import Manifest, MetricRecord, SystemRecord
+from benchmark.report.manifest import ComparisonRecord, Manifest, MetricRecord, SystemRecord
 from benchmark.report.markup import slug
 from benchmark.report.model import RunView
 from benchmark.report.summary import Effect, Line, effects, lines
@@ -64,6 +64,11 @@ class Board:
     def levels(self) -> tuple[str, ...]:
         """Groups of the headline axis in display order."""
         return self.view.levels(self.axis)
+
+    @cached_property
+    def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Every axis with its groups, the headline axis first, crossings last."""
+        return tuple((axis, self.view.levels(axis)) for axis in self.view.axes)
 
     @property
     def axis(self) -> str:
@@ -112,10 +117,29 @@ class Board:
         """What changed against the baseline arm, by the system and arm that it is of."""
         if metric.name not in self._effects:
             self._effects[metric.name] = {
-                (one.system, one.arm): effects(self.view, one, metric.name, self.axis)
+                (one.system, one.arm): effects(self.only(one), one, metric.name, self.axis)
                 for one in self.view.manifest.comparisons
             }
         return self._effects[metric.name]
+
+    def only(self, comparison: ComparisonRecord) -> RunView:
+        """The view of one host with the effects of one comparison."""
+        key = (comparison.system, comparison.arm, comparison.baseline)
+        none, all_groups = self.view.effects.iloc[:0], self.view.groups
+        return replace(
+            self.view,
+            effects=self._compared.get(key, none),
+            groups=self._grouped.get(comparison.system, all_groups),
+        )
+
+    @cached_property
+    def _compared(self) -> dict[tuple[str, str, str], pd.DataFrame]:
+        rows = self.view.effects.groupby(["system", "arm", "baseline"], sort=False)
+        return {(str(s), str(a), str(b)): part for (s, a, b), part in rows}
+
+    @cached_property
+    def _grouped(self) -> dict[str, pd.DataFrame]:
+        return {str(name): part for name, part in self.view.groups.groupby("system", sort=False)}
 
     @cached_property
     def _vectors(self) -> dict[tuple[Key, str, str], NDArray[np.float64]]:
@@ -271,16 +295,14 @@ def _newest(
     source: Mapping[Key, Result], results: Sequence[Result], table: Callable[[Result], pd.DataFrame]
 ) -> pd.DataFrame:
     """Rows of every system from the result that counts for it."""
-    parts = []
-    for result in results:
-        frame = table(result)
-        if len(results) == 1:
-            return frame
-        keys = pd.MultiIndex.from_frame(frame[["system", "arm"]])
-        mine = [key for key, chosen in source.items() if chosen is result]
-        parts.append(frame[keys.isin(mine)])
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[-1]
+    if len(results) == 1:
+        return table(results[0])
+    number = {result.name: position for position, result in enumerate(results)}
+    frames = [table(result).assign(_from=position) for position, result in enumerate(results)]
+    every = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    chosen = pd.Series({key: number[result.name] for key, result in source.items()})
+    mine = chosen.reindex(pd.MultiIndex.from_frame(every[["system", "arm"]])).to_numpy()
+    return every[mine == every["_from"].to_numpy()].drop(columns="_from").reset_index(drop=True)
 
 
 def page_of(system: str) -> str:

@@ -156,7 +156,7 @@ def front(
     parts += [_point(s, at[s.key], best=s.key in best) for s, _, _ in plain]
     few = len(plain) <= _MOST_LABELS
     chosen = [p for p in plain if few or p[0].key in best or _reference(p[0])][:_MOST_LABELS]
-    labels = [(*at[s.key], _named(s) + _off_scale(a, x) + _off_scale(b, y)) for s, a, b in chosen]
+    labels = [(*at[s.key], _named(s) + _off_scale((a, x), (b, y))) for s, a, b in chosen]
     parts += _labels(labels, (left, top, left + width, top + height))
     x_name, y_name = (
         humanise(m.name) + (f" ({scale.unit})" if scale.unit else "")
@@ -172,7 +172,7 @@ def front(
     caption = (
         f"{title}. Across, {better[0]} is better; up, {better[1]} is better. No other system beats "
         f"those on the dashed front in both: {winners}. References are hollow and left out of it; "
-        "differences within a tie tier are not evidence."
+        "differences within a tie tier are not evidence. Values in brackets lie outside the frame."
     )
     return Figure(
         _svg(parts, top + height + 52, slug=slug, title=title, description=caption), caption
@@ -257,8 +257,11 @@ def _labels(
     ]
 
 
-def _off_scale(value: float, ruler: _Ruler) -> str:
-    return "" if ruler.low <= value <= ruler.high else f" ({_plain(value)}, off scale)"
+def _off_scale(*places: tuple[float, _Ruler]) -> str:
+    """Values in brackets where a point lies outside the frame and is drawn at its edge."""
+    if all(ruler.low <= value <= ruler.high for value, ruler in places):
+        return ""
+    return f" ({', '.join(_plain(value) for value, _ in places)})"
 
 
 def _legend(levels: Sequence[str]) -> str:

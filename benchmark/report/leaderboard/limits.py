@@ -77,7 +77,7 @@ def benefits(board: Board, system: SystemRecord, metric: MetricRecord) -> Iterat
 def _of_metric(
     board: Board, system: SystemRecord, metric: MetricRecord, line: Line
 ) -> Iterator[tuple[int, str]]:
-    scale = Scale.of(metric, fine=int(metric.kind == "rate"))
+    scale = Scale.of(metric, fine=1)
     name = f"{board.view.tag(metric)}{humanise(metric.name)}"
     levels = board.levels
     changes = list(benefits(board, system, metric))

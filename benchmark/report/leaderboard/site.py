@@ -6,14 +6,17 @@ are text. Pages are whole in themselves and work from a disk without a network.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
@@ -21,7 +24,7 @@ from benchmark.errors import DataError, StoreError
 from benchmark.report.highlights import effect_sentence, gap_sentence
 from benchmark.report.leaderboard import charts
 from benchmark.report.leaderboard.board import Board, boards, page_of
-from benchmark.report.leaderboard.store import TABLES, Result, csv_text
+from benchmark.report.leaderboard.store import TABLES, Result
 from benchmark.report.leaderboard.systems import submission_of, system_page
 from benchmark.report.leaderboard.tables import (
     Panel,
@@ -198,7 +201,7 @@ class _Builder:
             table: pd.DataFrame = getattr(board.view, name)
             if len(table):
                 tables.append(name)
-                yield f"data/{board.name}-{name}.csv", _csv(table)
+                yield f"data/{board.name}-{name}.csv", _csv(table.to_dict("records"))
         here = f"tasks/{board.name}.html"
         yield (
             here,
@@ -344,35 +347,41 @@ def _about(board: Board) -> dict[str, Any]:
 
 def _downloads(panel: Panel, about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield f"data/{panel.stem}.csv", _csv(panel.numbers)
-    rows = [
-        {key: _known(value) for key, value in row.items()}
-        for row in panel.numbers.to_dict("records")
-    ]
+    rows = [{key: _known(value) for key, value in row.items()} for row in panel.numbers]
     yield f"data/{panel.stem}.json", _json({"about": dict(about), "rows": rows})
 
 
-def _csv(table: pd.DataFrame) -> str:
+def _csv(rows: Sequence[Mapping[Hashable, Any]]) -> str:
     """CSV of which no cell is a formula to a spreadsheet."""
-    plain = table.copy()
-    for name in plain:
-        if not pd.api.types.is_numeric_dtype(plain[name]):
-            plain[name] = plain[name].map(_no_formula)
-    return csv_text(plain)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(rows[0] if rows else ())
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return stream.getvalue()
 
 
-def _no_formula(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = clean(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
+def _cell(value: Any) -> Any:
+    known = _known(value)
+    if not isinstance(known, str):
+        return "" if known is None else known
+    return f"'{known}" if known[:1] in {"=", "+", "-", "@"} else known
 
 
 def _known(value: Any) -> Any:
-    """A number with seven digits, a text, or None where nothing is known."""
+    """A number with seven digits, a text without control characters, or None for the unknown."""
     if isinstance(value, float):
         return float(f"{value:.7g}") if math.isfinite(value) else None
+    if isinstance(value, np.generic):
+        return _known(value.item())
     return clean(value) if isinstance(value, str) else value
 
 
 def _json(content: Any) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """One row a line: short, and readable as a difference."""
+    about = {key: value for key, value in content.items() if key != "rows"}
+    options: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
+    text = json.dumps(about, indent=1, **options)
+    if "rows" not in content:
+        return f"{text}\n"
+    rows = ",\n".join(f"  {json.dumps(row, **options)}" for row in content["rows"])
+    return f'{text[:-2]},\n "rows": [\n{rows}\n ]\n}}\n'

@@ -18,7 +18,7 @@ from benchmark.fairness.tiers import TIER_COLUMNS, tier_table
 from benchmark.report.manifest import Manifest
 
 #: Replicates x groups x systems x metrics held at a time.
-_NUMBERS = 8_000_000
+_NUMBERS = 4_000_000
 _FEWEST = 1000
 
 
@@ -86,27 +86,18 @@ def _replicates(manifest: Manifest, frame: pd.DataFrame, n_metrics: int, n_group
 
 def _frame(means: pd.DataFrame, clusters: dict[str, tuple[str, ...]], axis: str) -> pd.DataFrame:
     """A samples table of which every row is one cluster in one group."""
-    parts = []
-    for (system, arm, seed, group), rows in means.groupby(
-        ["system", "arm", "seed", "group"], sort=True
-    ):
-        ids = clusters[str(group)]
-        values = {
-            metric: np.array(text.split(), dtype=np.float64)
-            for metric, text in zip(rows["metric"], rows["values"], strict=True)
-        }
-        parts.append(
-            pd.DataFrame(
-                {
-                    "system": system,
-                    "arm": arm,
-                    "seed": seed,
-                    "sample": [f"{group}/{name}" for name in ids],
-                    "cluster": list(ids),
-                    "status": "ok",
-                    axis: group,
-                    **values,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    keys = ["system", "arm", "seed", "group"]
+    values = means.pivot(index=keys, columns="metric", values="values")
+    sizes = [len(clusters[group]) for *_, group in values.index]
+    frame = values.index.to_frame(index=False).loc[np.repeat(np.arange(len(sizes)), sizes)]
+    names = [name for *_, group in values.index for name in clusters[group]]
+    samples = [f"{group}/{name}" for *_, group in values.index for name in clusters[group]]
+    for metric in values:
+        rows = zip(values[metric], sizes, strict=True)
+        text = " ".join(row if isinstance(row, str) else "nan " * size for row, size in rows)
+        frame[metric] = np.array(text.split(), dtype=np.float64)
+    return (
+        frame.reset_index(drop=True)
+        .assign(cluster=names, sample=samples, status="ok")
+        .rename(columns={"group": axis})
+    )

@@ -156,6 +156,7 @@ def read_result(folder: Path) -> Result:
         **empty,
     )
     means = _read_csv(folder / "clusters.csv", CLUSTERS)
+    _check_means(folder, means, record)
     return Result(
         f"{folder.parent.name}/{folder.name}", folder, record, view, means, protocol_of(manifest)
     )
@@ -198,6 +199,21 @@ def _check_files(folder: Path, record: Record) -> None:
             raise DataError(
                 f"{name} is missing or is not the file that result.json names",
                 where=str(folder),
+                mend=_MEND,
+            )
+
+
+def _check_means(folder: Path, means: pd.DataFrame, record: Record) -> None:
+    """Every row has a number for everyone in its group."""
+    for group, values in zip(means["group"], means["values"], strict=True):
+        try:
+            count = len([float(value) for value in values.split()])
+        except ValueError:
+            count = -1
+        if group not in record.clusters or count != len(record.clusters[group]):
+            raise DataError(
+                f"a row of group {group!r} does not have a number for every cluster",
+                where=str(folder / "clusters.csv"),
                 mend=_MEND,
             )
 

@@ -17,7 +17,6 @@ from benchmark.report.leaderboard.tables import Panel, group_table, main_table
 from benchmark.report.leaderboard.text import submission_card
 from benchmark.report.manifest import SystemRecord
 from benchmark.report.markup import slug
-from benchmark.report.table import Table
 from benchmark.report.tables import arm_effects
 from benchmark.report.wording import RECONSTRUCTION, Scale, clean, humanise
 from benchmark.spec.submission import SubmissionSpec
@@ -71,7 +70,7 @@ def system_page(system: str, boards: Sequence[Board], spec: SubmissionSpec | Non
         "system": system,
         "lead": spec.title if spec else first.note or first.label,
         "facts": _facts(own),
-        "card": list(submission_card(spec)) if spec else _described(first),
+        "card": list(submission_card(spec)) if spec else [],
         "tasks": parts,
     }
     return Page(values, panels)
@@ -102,17 +101,16 @@ def _task(board: Board, system: str, records: Sequence[SystemRecord]) -> dict[st
 def _effects(board: Board, system: str) -> Iterator[Panel]:
     """Arms against their baselines, in the metrics that are ranked."""
     names = {metric.name for metric in (*board.ranked, *filter(None, [board.quality]))}
-    table = board.view.effects
-    mine = table[(table["system"] == system) & table["metric"].isin(names)]
-    view = replace(board.view, effects=mine)
     for comparison in board.view.manifest.comparisons:
-        if comparison.system == system:
-            stem = f"{slug(f'{system}-{comparison.arm}')}-{board.name}-effects"
-            shown: Table = replace(
-                arm_effects(view, comparison), slug=f"effects-{board.name}-{comparison.arm}"
-            )
-            rows = mine[(mine["arm"] == comparison.arm) & (mine["baseline"] == comparison.baseline)]
-            yield Panel(shown, rows, stem)
+        if comparison.system != system:
+            continue
+        view = board.only(comparison)
+        view = replace(view, effects=view.effects[view.effects["metric"].isin(names)])
+        shown = replace(
+            arm_effects(view, comparison), slug=f"effects-{board.name}-{comparison.arm}"
+        )
+        rows = view.effects.drop(columns="sentence").to_dict("records")
+        yield Panel(shown, rows, f"{slug(f'{system}-{comparison.arm}')}-{board.name}-effects")
 
 
 def _cases(
@@ -158,7 +156,3 @@ def _facts(records: Sequence[SystemRecord]) -> list[tuple[str, str]]:
         ("parameters", f"{first.parameters:,}"),
         *([("arms", ", ".join(arms))] if arms else []),
     ]
-
-
-def _described(record: SystemRecord) -> list[tuple[str, str]]:
-    return [("what it is", record.note)] if record.note else []

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup, escape
 
 from benchmark.report.leaderboard.board import Board, Key, page_of
 from benchmark.report.leaderboard.charts import key, strip
 from benchmark.report.manifest import MetricRecord, SystemRecord
 from benchmark.report.markup import slug
+from benchmark.report.model import RunView
 from benchmark.report.scales import limits
-from benchmark.report.summary import Cell, Effect, Line, lines
+from benchmark.report.summary import Cell, Effect, Line
 from benchmark.report.table import TD, TH, Table, number, text
 from benchmark.report.tables import (
     BLANK,
@@ -36,7 +36,7 @@ class Panel:
     """A table, its numbers, the stem of the files that hold them, and what its shapes mean."""
 
     table: Table
-    numbers: pd.DataFrame
+    numbers: Sequence[Mapping[Hashable, Any]]
     stem: str
     key: str = ""
 
@@ -65,7 +65,7 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
     body = []
     for row in rows:
         own = row.system.key
-        cells = [linked(row.system), text(row.system.kind)]
+        cells = [linked(row.system), _tier(board, metric, own, "worst")]
         if other:
             cells.append(cell(board.lines(other)[own].overall, Scale.of(other)))
         cells += [
@@ -74,14 +74,14 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
             _shapes(row, board, ends, scale),
             *gap_cells(row.disparity, scale, longest),
             _tier(board, metric, own, "overall"),
-            _tier(board, metric, own, "worst"),
             _effect(changes.get(own, ()), metric),
             _failures(board, own),
             *_cost(row.system),
+            _kind(row.system),
         ]
         body.append(cells)
     better = "higher" if metric.direction == 1 else "lower"
-    columns = [TH("system"), TH("kind", facet=True)]
+    columns = [TH("system"), TH("tie tier", note="worst group", numeric=True, facet=True)]
     if other:
         columns.append(TH(humanise(other.name), note=Scale.of(other).unit, numeric=True))
     columns += [
@@ -89,12 +89,12 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
         TH("worst group", note=scale.unit, numeric=True),
         TH("groups"),
         *gap_columns(scale),
-        TH("tie tier", note="all", numeric=True, facet=True),
-        TH("tie tier", note="worst group", numeric=True),
+        TH("tie tier", note="all", numeric=True),
         TH("arm effect", note="worst group"),
         TH("failed", note="%", numeric=True),
         TH("latency", note="ms an image", numeric=True),
         TH("parameters", numeric=True),
+        TH("kind", facet=True),
     ]
     columns = [replace(c, facet=True) if c.title == "verdict" else c for c in columns]
     return Table(
@@ -109,7 +109,7 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
     )
 
 
-def numbers(board: Board, metric: MetricRecord) -> pd.DataFrame:
+def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
     """What :func:`main_table` shows, as numbers with their intervals."""
     found, changes = board.lines(metric), board.effects(metric)
     quality = board.lines(board.quality) if board.quality else {}
@@ -159,7 +159,7 @@ def numbers(board: Board, metric: MetricRecord) -> pd.DataFrame:
                 "run_manifest": result.record.run_manifest,
             }
         )
-    return pd.DataFrame(records)
+    return records
 
 
 def linked(system: SystemRecord, *, folder: str = "../systems/") -> TD:
@@ -174,8 +174,9 @@ def group_table(board: Board, record: SystemRecord) -> Panel:
     """All groups of all axes of one system in one arm, in every metric that is ranked."""
     metrics = [*([board.quality] if board.quality else []), *board.ranked]
     metrics = list(dict.fromkeys(metrics))
-    body, records = [], []
-    groups = [("", ("",)), *((axis, board.view.levels(axis)) for axis in board.view.axes)]
+    body: list[list[TD]] = []
+    records: list[dict[Hashable, Any]] = []
+    groups = [("", ("",)), *board.groups]
     for axis, levels in groups:
         for position, level in enumerate(levels):
             cells = [_at(board, record.key, metric, axis, position) for metric in metrics]
@@ -209,7 +210,7 @@ def group_table(board: Board, record: SystemRecord) -> Panel:
         filterable=True,
         wide=True,
     )
-    return Panel(table, pd.DataFrame(records), f"{slug(record.name)}-{board.name}")
+    return Panel(table, records, f"{slug(record.name)}-{board.name}")
 
 
 def _at(board: Board, key: Key, metric: MetricRecord, axis: str, position: int) -> Cell:
@@ -223,7 +224,7 @@ def _arrow(metric: MetricRecord) -> str:
 
 def _record(
     record: SystemRecord, metric: MetricRecord, axis: str, level: str, found: Cell
-) -> dict[str, Any]:
+) -> dict[Hashable, Any]:
     return {
         "system": record.system,
         "arm": record.arm,
@@ -240,16 +241,22 @@ def _record(
 
 
 def history(board: Board) -> Panel:
-    """Every result of a board; systems measured more than once with what they had before."""
+    """Every result of a board, with what systems had before they were measured again.
+
+    A system that got the same again - baselines are in every run - is not listed twice.
+    """
     metric = board.spread[0]
     scale = Scale.of(metric)
-    body, records = [], []
+    shown = {key: line.overall.mean for key, line in board.lines(metric).items()}
+    body: list[list[TD]] = []
+    records: list[dict[Hashable, Any]] = []
     for result in reversed(board.results):
-        manifest = result.view.manifest
-        means = {line.system.key: line.overall.mean for line in lines(result.view, metric, "")}
+        manifest, means = result.view.manifest, _overall(result.view, metric)
         for system in manifest.systems:
-            value = means[system.key]
+            value = means.get(system.key, _NAN)
             counts = board.source[system.key] is result
+            if not counts and (value == shown[system.key] or math.isnan(value)):
+                continue
             body.append(
                 [
                     number(result.number, f"{result.number}"),
@@ -280,10 +287,10 @@ def history(board: Board) -> Panel:
             )
     table = Table(
         slug="history",
-        caption="History: every result in the order in which it came, the newest first",
+        caption="History: the newest result first; what a system had before is marked",
         columns=[
             TH("no.", numeric=True),
-            TH("system", facet=True),
+            TH("system"),
             TH(humanise(metric.name), note="all", numeric=True),
             TH("state", facet=True),
             TH("note"),
@@ -295,7 +302,14 @@ def history(board: Board) -> Panel:
         filterable=True,
         wide=True,
     )
-    return Panel(table, pd.DataFrame(records), f"{board.name}-history")
+    return Panel(table, records, f"{board.name}-history")
+
+
+def _overall(view: RunView, metric: MetricRecord) -> dict[Key, float]:
+    """Means of everybody in one metric."""
+    table = view.groups[(view.groups["metric"] == metric.name) & (view.groups["axis"] == "")]
+    keys = zip(table["system"], table["arm"], strict=True)
+    return dict(zip(keys, map(float, table["mean"]), strict=True))
 
 
 def _notes(metric: MetricRecord) -> tuple[str, ...]:
@@ -370,6 +384,10 @@ def _failures(board: Board, key: Key) -> TD:
     return number(share, shown, note=f"{failures} of {expected}" if failures else "")
 
 
+def _kind(system: SystemRecord) -> TD:
+    return text(system.kind, tone="word")
+
+
 def _cost(system: SystemRecord) -> tuple[TD, TD]:
     latency = _NAN if system.latency_ms is None else system.latency_ms
     return (
@@ -388,24 +406,25 @@ def overview(boards: Mapping[str, Board]) -> Panel:
     for board in boards.values():
         for record in board.ordered:
             records.setdefault(record.system, record)
-    body, rows = [], []
+    body: list[list[TD]] = []
+    rows: list[dict[Hashable, Any]] = []
     for system, record in sorted(records.items(), key=lambda item: (item[1].kind, item[0])):
         keys = {key for board in boards.values() for key in board.source if key[0] == system}
         for own in sorted(keys):
             cells = [
                 linked(record.model_copy(update={"arm": own[1]}), folder="systems/"),
-                text(record.kind),
+                _kind(record),
             ]
-            numbers_: dict[str, Any] = {"system": system, "arm": own[1], "kind": record.kind}
+            ranks: dict[Hashable, Any] = {"system": system, "arm": own[1], "kind": record.kind}
             for task, board in boards.items():
                 metric = board.spread[0]
                 cells.append(_tier(board, metric, own, "worst"))
                 found = board.standing.get((metric.name, "worst", own), {})
-                ranks = _ranks("worst", found)
-                numbers_ |= {f"{task}: {name}": value for name, value in ranks.items()}
+                own_ranks = _ranks("worst", found)
+                ranks |= {f"{task}: {name}": value for name, value in own_ranks.items()}
             cells += [number(record.parameters, f"{record.parameters:,}"), text(record.licence)]
             body.append(cells)
-            rows.append(numbers_ | {"parameters": record.parameters, "licence": record.licence})
+            rows.append(ranks | {"parameters": record.parameters, "licence": record.licence})
     table = Table(
         slug="systems",
         caption="Tie tier and interval of ranks by the worst group, task by task",
@@ -423,4 +442,4 @@ def overview(boards: Mapping[str, Board]) -> Panel:
         filterable=True,
         wide=True,
     )
-    return Panel(table, pd.DataFrame(rows), "systems")
+    return Panel(table, rows, "systems")
