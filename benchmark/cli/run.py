@@ -32,6 +32,14 @@ class Protocols(StrEnum):
     RETRAINED = "retrained"
 
 
+class Precisions(StrEnum):
+    """In what hosts are trained; everything but their forward pass stays in single precision."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
 class Devices(StrEnum):
     """Where everything that is torch runs."""
 
@@ -80,6 +88,15 @@ def run(  # noqa: PLR0917 - options are given by name
     device: Annotated[Devices, typer.Option(help="auto takes the GPU if there is one.")] = (
         Devices.AUTO
     ),
+    precision: Annotated[
+        Precisions, typer.Option(help="Of the forward pass of hosts in training.")
+    ] = Precisions.FLOAT32,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile have the hosts, if it can.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, help="That share every training batch, each on its own GPU.")
+    ] = 1,
     runs: Annotated[Path, typer.Option(help="Where run folders go.")] = Path("runs"),
     cache: Annotated[
         Path | None, typer.Option(help="Stage results; default EQUILUX_CACHE or the user's cache.")
@@ -109,6 +126,7 @@ def run(  # noqa: PLR0917 - options are given by name
         metrics=tuple(metric or ()),
         protocol=protocol.value if protocol else None,
         trust=trust,
+        recipe=_training(precision, compiled=compiled, processes=processes),
     )
     plan = make_plan(request)
     store = Store(cache or cache_root())
@@ -130,6 +148,17 @@ def report(
 
     render_report(folder)
     print_summary(folder, Console())
+
+
+def _training(precision: Precisions, *, compiled: bool, processes: int) -> dict[str, object]:
+    """What differs from how hosts are trained by default; it is part of what a training is."""
+    chosen: dict[str, object] = {
+        "precision": precision.value,
+        "compiled": compiled,
+        "processes": processes,
+    }
+    default: dict[str, object] = {"precision": "float32", "compiled": False, "processes": 1}
+    return {name: value for name, value in chosen.items() if value != default[name]}
 
 
 def torch_device(wanted: Devices) -> str:

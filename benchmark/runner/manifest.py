@@ -278,6 +278,8 @@ def _scorer_notes(plan: Plan, store: Store) -> list[str]:
 
 
 def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame) -> list[str]:
+    from benchmark.training.result import training_notes
+
     warnings = []
     failed = samples[samples["status"] != "ok"]
     for (system, status), rows in failed.groupby(["system", "status"], sort=True):
@@ -286,6 +288,9 @@ def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame)
         folder = store.require(*plan.enhancements[run].need())
         errors = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
         warnings += [f"{run.title}: {error}" for error in errors]
+    for run, unit in plan.trainings.items():
+        notes = training_notes(store.require(*unit.need()))
+        warnings += [f"{run.title}: {note}" for note in notes]
     if store.rebuilt:
         warnings.append(f"damaged cache entries were rebuilt: {', '.join(store.rebuilt)}")
     seeds = {run.seed for run in request.systems if run.arm}

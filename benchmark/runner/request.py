@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from benchmark.data.reading import RealData, open_data
 from benchmark.data.references import parse_reference
@@ -64,13 +65,15 @@ def resolve(
     metrics: tuple[str, ...] = (),
     protocol: Literal["frozen", "retrained"] | None = None,
     trust: bool = False,
+    recipe: Mapping[str, Any] | None = None,
 ) -> Request:
     """Turn command-line words into a request.
 
     Empty tuples mean what the task file says. ``hosts`` takes the place of the task's hosts; those
     that the task does not name are trained in the arms of its first. ``submissions`` are measured
     beside the task's untrained systems, or beside ``systems`` and ``hosts`` where those are given.
-    ``trust``: that code from outside may run.
+    ``trust``: that code from outside may run. ``recipe``: settings of every training, over those
+    of the task.
 
     Raises:
         UnknownNameError: for a system, host, arm or metric that does not exist, with the nearest
@@ -95,6 +98,10 @@ def resolve(
             runs += runs_of(name, seeds=seeds, hosts=tuple(trained), trust=trust)
     refuse_namesakes(runs)
     studies = studies_of(runs, [s for host, s in trained.items() if (host, True) in named])
+    if recipe:
+        studies = tuple(
+            study.model_copy(update={"recipe": {**study.recipe, **recipe}}) for study in studies
+        )
     real = _real_data(task, data, mapping)
     if real is not None and real.mapping.image is None:
         runs = _without_reference(runs, asked=systems)

@@ -27,7 +27,7 @@ def run_pool(payload: Mapping[str, Any], *, out: Path, reporter: Reporter) -> No
     """Write the :class:`TrainingData` that ``payload`` describes to ``out``.
 
     Args:
-        payload: ``samples`` (number per context), ``predictor`` (such as ``cnn`` or ``clip:FOLDER``),
+        payload: ``samples`` (number per context), ``predictor`` (``cnn``, ``clip:FOLDER`` ...),
             ``seed`` and optionally ``size`` (side in pixels, 128) and ``contexts`` (default all).
         out: existing folder.
         reporter: where progress goes.

@@ -92,7 +92,7 @@ class TrainedArm:
             state = load((folder / _WEIGHTS).read_bytes())
             log = TrainingLog(**load((folder / _LOG).read_bytes()))
             unit = TrainingUnit.from_dict(json.loads((folder / _UNIT).read_text()))
-            notes = tuple(json.loads((folder / _NOTES).read_text()))
+            notes = training_notes(folder)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StoreError(
                 f"a trained host cannot be read: {error}",
@@ -100,6 +100,12 @@ class TrainedArm:
                 mend="delete this cache entry and run again",
             ) from error
         return cls(unit, state, log, notes)
+
+
+def training_notes(folder: Path) -> tuple[str, ...]:
+    """What a training asked for and could not have; nothing of one that could not go on."""
+    path = folder / _NOTES
+    return tuple(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
 
 def empty_log(

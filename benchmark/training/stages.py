@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.enhancers.hosts import HOSTS, TrainedHost
-from benchmark.errors import StoreError
+from benchmark.errors import SpecError, StoreError
 from benchmark.files import write_json
 from benchmark.losses.base import Instruments
 from benchmark.losses.instruments import default_instruments
@@ -88,7 +88,14 @@ def run_training(
         advance: called with the number of steps just done.
     """
     folders = _Folders(pool, calibration, out, validation, scratch)
-    processes = unit_of(payload).recipe.processes
+    recipe = unit_of(payload).recipe
+    processes = recipe.processes
+    if calibration is None and (recipe.compiled or processes > 1 or recipe.precision != "float32"):
+        raise SpecError(
+            f"the arm {payload['arm']} is trained as it was published: in single precision, by "
+            "one process, not compiled",
+            mend="leave --precision, --compile and --processes out, or the arm",
+        )
     with recorded(out):
         if processes == 1:
             _train(payload, folders, device, instruments, advance)

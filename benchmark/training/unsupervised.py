@@ -64,8 +64,8 @@ def train_unsupervised(
 
     Args:
         unit: its arm is one of :data:`UNSUPERVISED`; of its recipe ``steps``, ``batch``, ``rate``,
-            ``rise``, ``clip``, ``ema``, ``scale_samples``, ``checkpoint_every``, ``threads`` and
-            ``precision`` are read.
+            ``rise``, ``clip``, ``ema``, ``scale_samples``, ``checkpoint_every`` and ``threads``
+            are read.
         data: training set; inputs and contexts are used, references are not.
         instruments: where a guiding term gets its network.
         device: where to train.
@@ -74,7 +74,7 @@ def train_unsupervised(
 
     Raises:
         UnknownNameError: for a host or an arm that is not registered.
-        SpecError: for a host that does not tell its curves, or more than one process.
+        SpecError: for a host that does not tell its curves.
         WeightsError: if the network of the guiding term is absent.
         TrainingError: if the objective stops being finite; it names the step and the term.
     """
@@ -108,12 +108,7 @@ class _Run:
     ) -> None:
         recipe = unit.recipe
         self.unit, self.pool, self.device = unit, data.pool, torch.device(device)
-        if recipe.processes > 1 or recipe.compiled:
-            raise SpecError(
-                f"the arm {unit.arm} trains in one process and without torch.compile",
-                mend="leave --processes and --compile out",
-            )
-        self.compute = Compute(device, precision=recipe.precision)
+        self.compute = Compute(device)
         self.network = _curve_host(unit.host, unit.seed).to(self.device).train()
         self.objective = ZeroReference()
         self.guidance = _guidance(arm, instruments)
@@ -174,7 +169,6 @@ class _Run:
             optimiser=self.optimiser,
             average=self.average,
             log=self.log,
-            beside=self.compute.load_state_dict,
         )
 
     def keep(self, path: Path, key: str, done: int) -> None:
@@ -187,7 +181,6 @@ class _Run:
             optimiser=self.optimiser,
             average=self.average,
             log=self.log,
-            beside=self.compute.state_dict(),
         )
 
     def _broken(self, samples: NDArray[np.int64], step: int) -> TrainingError:
@@ -209,9 +202,7 @@ class _Run:
         """Every column for every sample, ``[B, 5]``; 0 where there is no guidance."""
         batch = torch.as_tensor(self.pool.inputs[samples], device=self.device)
         images = batch.permute(0, 3, 1, 2).contiguous().float() / 255
-        with self.compute.autocast():
-            outputs, curves = cast(CurveHost, self.network).estimate(images)
-        outputs, curves = outputs.float(), curves.float()
+        outputs, curves = cast(CurveHost, self.network).estimate(images)
         own = self.objective(images, outputs, curves)
         guide = self.guidance(outputs, {}) if self.guidance else own.new_zeros(len(own))
         return torch.cat([own, guide[:, None]], 1)
