@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -145,3 +147,21 @@ def test_a_training_that_was_continued_ends_like_one_that_ran_through(bank: Scen
         assert torch.equal(one, other)
     for name, value in through.state_dict().items():
         assert torch.equal(value, second.state_dict()[name])
+
+
+def test_the_plain_form_asks_about_whole_pictures_and_nothing_else() -> None:
+    class Unasked(SceneBank):
+        def forward(self, images: Tensor) -> Never:
+            raise AssertionError("it segments")
+
+    recipe = AdversaryRecipe(form="plain", width=4, rate=1e-3)
+    adversary = SemanticAdversary(Unasked(initialised(SceneNet, 0), "ab" * 32), recipe)
+    real, fake = pictures(1), pictures(2)
+    before = adversary.loss(fake)
+    adversary.discriminator.eval()
+    expected = (adversary.discriminator.local(fake) - 1).square()
+    torch.testing.assert_close(before, expected)
+    adversary.discriminator.train()
+    losses = [adversary.update(fake, real, step=step) for step in range(30)]
+    assert losses[-1] < losses[0]
+    assert (adversary.loss(fake) > 0).all()

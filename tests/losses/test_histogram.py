@@ -11,7 +11,14 @@ from benchmark.assets.fitting import initialised
 from benchmark.judges.semantics import SceneBank, SceneNet, Semantics
 from benchmark.losses import LOSSES
 from benchmark.losses.base import Instruments
-from benchmark.losses.histogram import BINS, SemanticHistogram, histograms, refined, shares
+from benchmark.losses.histogram import (
+    BINS,
+    GlobalHistogram,
+    SemanticHistogram,
+    histograms,
+    refined,
+    shares,
+)
 
 
 class Halves(nn.Module):
@@ -193,3 +200,23 @@ def test_gradient_is_the_derivative() -> None:
         behind = term(outputs - step * direction, features)
     expected = ((ahead - behind) / (2 * step)).sum()
     torch.testing.assert_close((gradient * direction).sum(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_without_semantics_only_the_colours_of_the_whole_picture_count() -> None:
+    """Halves that change places are another picture to SCH, and the same to its control."""
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(4))
+    moved = torch.cat([images[..., 16:], images[..., :16]], -1)
+    blind, seeing = GlobalHistogram(), SemanticHistogram(Halves())
+    apart = [term(moved, term.prepare(images, None)) for term in (blind, seeing)]
+    torch.testing.assert_close(apart[0], torch.zeros(2), atol=1e-5, rtol=0)
+    assert (apart[1] > 0.1).all()
+    # where all is one region they are one term
+    whole = SemanticHistogram(Halves(border=1.0))
+    brighter = images * 0.5 + 0.5
+    one, other = (term(brighter, term.prepare(images, None)) for term in (blind, whole))
+    torch.testing.assert_close(one, other)
+
+
+def test_the_control_is_registered_and_looks_through_nothing() -> None:
+    assert LOSSES.get("sch-global") is GlobalHistogram
+    assert GlobalHistogram.instrument == "none"

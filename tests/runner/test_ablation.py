@@ -18,7 +18,18 @@ from benchmark.enhancers.hosts import HOSTS, TrainedHost
 from benchmark.errors import UnknownNameError
 from benchmark.progress import Reporter
 from benchmark.runner import ablation
-from benchmark.runner.ablation import ROWS, SIZES, Size, row_effects, rows_of, run_ablation, score
+from benchmark.runner.ablation import (
+    CONTRASTS,
+    ROWS,
+    SIZES,
+    TABLES,
+    Size,
+    row_contrasts,
+    row_effects,
+    rows_of,
+    run_ablation,
+    score,
+)
 from benchmark.training.pool import TrainingPool
 
 
@@ -35,6 +46,30 @@ def test_effects_are_paired_by_seed() -> None:
     assert found["+SCH"]["effect"] == pytest.approx(0.5)
     assert (found["+SCH"]["ci_low"], found["+SCH"]["ci_high"]) == pytest.approx((low, high))
     assert found["base"]["effect"] == found["+SE"]["effect"] == 0
+
+
+def test_contrasts_are_means_of_rows_paired_by_seed() -> None:
+    rng = np.random.default_rng(3)
+    values = {row.name: rng.normal(20, 1, 3) for row in ROWS}
+    rows = [
+        {"row": name, "seed": seed, "context": "", "metric": "psnr", "value": value}
+        for name, each in values.items()
+        for seed, value in enumerate(each)
+    ]
+    found = row_contrasts(pd.DataFrame(rows)).set_index("contrast")
+    assert set(found.index) == set(CONTRASTS)
+    some, others = CONTRASTS["SCH by regions, not globally"]
+    apart = np.mean([values[n] for n in some], 0) - np.mean([values[n] for n in others], 0)
+    low, high = stats.t.interval(0.95, 2, apart.mean(), stats.sem(apart))
+    row = found.loc["SCH by regions, not globally"]
+    assert row["effect"] == pytest.approx(apart.mean())
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high))
+
+
+def test_every_table_and_contrast_names_rows_that_there_are() -> None:
+    names = {row.name for row in ROWS}
+    assert names == {name for table in TABLES.values() for name in table}
+    assert all(names.issuperset((*some, *others)) for some, others in CONTRASTS.values())
 
 
 def tiny_pool(count: int, side: int, *, seed: int, reporter: Reporter) -> TrainingPool:
