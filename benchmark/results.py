@@ -55,13 +55,13 @@ class Results:
         )
 
 
-def load_results(folder: str | Path) -> Results:
+def load_run(folder: str | Path) -> Results:
     """Read a finished run.
 
     Raises:
         DataError: if the run is unfinished or a table is missing or damaged.
     """
-    from benchmark.report.model import load_run
+    from benchmark.report import model
 
-    view = load_run(Path(folder))
+    view = model.load_run(Path(folder))
     return Results(view.folder, view.samples, view.groups, view.gaps, view.effects)

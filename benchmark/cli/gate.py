@@ -23,7 +23,9 @@ def gate(
     baseline: Annotated[
         Path | None, typer.Option(help="Folder with policy, facts and samples.")
     ] = None,
-    candidate: Annotated[Path | None, typer.Option(help="A finished run, runs/<run_id>.")] = None,
+    candidate: Annotated[
+        Path | None, typer.Option(help="A finished run, or a folder with one of this task.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit 3 where too little data leave it open.")
     ] = False,

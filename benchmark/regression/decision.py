@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from benchmark.errors import DataError
 from benchmark.regression import comparable
 from benchmark.regression.baseline import Baseline, read_baseline
-from benchmark.regression.facts import Side, read_run
+from benchmark.regression.facts import Facts, Side, read_run
 from benchmark.regression.movers import Mover, movers
 from benchmark.regression.rows import Row, RowVerdict, rows_of, scene
+from benchmark.report.model import load_run
 from benchmark.spec.gate import GatePolicy
 
 Answer = Literal["pass", "fail", "inconclusive", "not_comparable"]
@@ -60,13 +62,39 @@ def gate(baseline: str | Path, candidate: str | Path) -> GateReport:
 
     Args:
         baseline: folder that ``gate update`` wrote.
-        candidate: a finished run.
+        candidate: a finished run, or a folder of runs of which one is of the baseline's task and
+            profile (a run's own name ends in a digest that CI cannot know).
 
     Raises:
         DataError: if either is unfinished or damaged.
         SpecError: if the policy is wrong.
     """
-    return judge(read_baseline(Path(baseline)), read_run(Path(candidate)))
+    held = read_baseline(Path(baseline))
+    return judge(held, read_run(pick_run(Path(candidate), held.side.facts)))
+
+
+def pick_run(folder: Path, facts: Facts) -> Path:
+    """``folder`` if it is a run, else the one run in it of the same task and profile.
+
+    Raises:
+        DataError: if there is none, or more than one.
+    """
+    if (folder / "manifest.json").is_file() or not folder.is_dir():
+        return folder
+    found = []
+    for path in sorted(folder.glob("*/manifest.json")):
+        manifest = load_run(path.parent).manifest
+        if (manifest.task.name, manifest.profile) == (facts.task, facts.profile):
+            found.append(path.parent)
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found)
+        raise DataError(
+            f"holds {len(found)} finished runs of {facts.task}, profile {facts.profile}"
+            + (f": {names}" if names else ""),
+            where=str(folder),
+            mend="name the run folder itself, the one with a manifest.json",
+        )
+    return found[0]
 
 
 def judge(baseline: Baseline, candidate: Side) -> GateReport:

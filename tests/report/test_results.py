@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmark.errors import DataError
-from benchmark.results import load_results
+from benchmark.results import load_run
 
 
 def test_tables_and_slices_of_a_run(run_folder: Path) -> None:
-    results = load_results(run_folder)
+    results = load_run(run_folder)
     frame = results.metric_frame(
         "psnr", system="gamma", sensitive_features="tone_level", control_features="illumination"
     )
@@ -25,4 +25,4 @@ def test_tables_and_slices_of_a_run(run_folder: Path) -> None:
 
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.json"):
-        load_results(tmp_path)
+        load_run(tmp_path)

@@ -1,0 +1,115 @@
+"""The gate where teams meet it: pytest, pre-commit, GitHub Actions, tox, a folder of runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark.errors import DataError
+from benchmark.regression.baseline import read_baseline
+from benchmark.regression.decision import gate
+
+from .conftest import MakeRun
+from .runs import lose
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BASELINES = sorted((REPOSITORY / "leaderboards" / "baselines").iterdir())
+
+
+def read_yaml(name: str) -> Any:
+    return yaml.safe_load((REPOSITORY / name).read_text(encoding="utf-8"))
+
+
+def test_the_fixture_fails_with_the_report(
+    baseline: Path, run_folder: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    worse = make_run(edit=lose(0.5))
+    (tmp_path / "test_gate.py").write_text(
+        f"def test_same(fairness_gate):\n"
+        f"    assert fairness_gate({str(baseline)!r}, {str(run_folder)!r}).verdict == 'pass'\n"
+        f"def test_worse(fairness_gate):\n"
+        f"    fairness_gate({str(baseline)!r}, {str(worse)!r})\n",
+        encoding="utf-8",
+    )
+    plugin = ["-p", "benchmark.regression.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugin, str(tmp_path / "test_gate.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert "Fairness gate: FAIL" in done.stdout
+
+
+def test_the_distribution_registers_the_fixture() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    points = project["project"]["entry-points"]["pytest11"]
+    assert points == {"equilux": "benchmark.regression.pytest_plugin"}
+
+
+def test_a_folder_of_runs_is_searched_for_the_one(
+    baseline: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="holds 0 finished runs of faces, profile smoke"):
+        gate(baseline, tmp_path)
+    make_run("a")
+    make_run("b", manifest_edit=lambda content: content.update(profile="quick"))
+    assert gate(baseline, tmp_path).candidate == "a"
+    make_run("c")
+    with pytest.raises(DataError, match="2 finished runs of faces, profile smoke: a, c"):
+        gate(baseline, tmp_path)
+
+
+@pytest.mark.parametrize("folder", BASELINES, ids=lambda path: path.name)
+def test_the_baselines_of_this_repository_are_whole(folder: Path) -> None:
+    found = read_baseline(folder)
+    assert found.side.facts.profile == "smoke"
+    assert found.side.facts.task == folder.name
+    assert found.history[-1]["samples_sha256"]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 150_000
+
+
+def gate_commands(text: str) -> list[list[str]]:
+    """Every call of the gate in a file, as words."""
+    joined = re.sub(r"\\\n\s*", " ", text)
+    lines = re.findall(r"python -m benchmark (gate .*)", joined)
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.parametrize("file", [".github/workflows/fairness-gate.yml", "tox.ini"])
+def test_workflow_and_tox_gate_every_task_against_its_baseline(file: str) -> None:
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    named = {Path(words[words.index("--baseline") + 1]).name for words in gate_commands(text)}
+    if "matrix.task" in text:
+        named = set(read_yaml(file)["jobs"]["gate"]["strategy"]["matrix"]["task"])
+    assert named == {path.name for path in BASELINES}
+    assert len(BASELINES) == 3
+
+
+def test_the_workflow_keeps_its_outputs_and_pins_its_actions() -> None:
+    steps = read_yaml(".github/workflows/fairness-gate.yml")["jobs"]["gate"]["steps"]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.search(r"@v\d+$", name) for name in used)
+    upload = next(step for step in steps if "upload-artifact" in step.get("uses", ""))
+    assert upload["if"] == "always()"
+
+
+def test_the_hook_calls_the_gate() -> None:
+    (hook,) = read_yaml(".pre-commit-hooks.yaml")
+    assert hook["id"] == "fairness-gate"
+    assert hook["entry"] == "equilux gate"
+    assert hook["pass_filenames"] is False
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    assert hook["entry"].split()[0] in project["project"]["scripts"]
