@@ -59,7 +59,8 @@ def train_own(
         advance: called with the number of steps just done.
 
     Raises:
-        SpecError: for a host without an objective of its own.
+        SpecError: for a host without an objective of its own, more than one process, half
+            precision or a compiled host.
         WeightsError: if a network that the objective looks through is absent.
         TrainingError: if the objective stops being finite; the message names the step and terms.
     """
@@ -86,6 +87,11 @@ class _Run:
         self, unit: TrainingUnit, data: TrainingData, instruments: Instruments, device: str
     ) -> None:
         recipe = unit.recipe
+        if recipe.processes > 1 or recipe.compiled or recipe.precision != "float32":
+            raise SpecError(
+                f"the arm {unit.arm} trains in one process, in single precision and uncompiled",
+                mend="leave --processes, --compile and --precision out",
+            )
         self.unit, self.pool, self.device = unit, data.pool, torch.device(device)
         self.objective = _objective(unit, instruments).to(self.device).train()
         settings = self.objective.optimiser

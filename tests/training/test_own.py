@@ -275,6 +275,10 @@ def test_a_wrong_request_says_what_is_wrong(
     with pytest.raises(SpecError, match="has no losses of its own"):
         train_own(unit_of("curve", recipe), data, instruments=instruments)
 
+    for setting in ({"processes": 2}, {"compiled": True}, {"precision": "bf16"}):
+        with pytest.raises(SpecError, match="one process, in single precision"):
+            train_own(unit_of("kind", replace(recipe, **setting)), data, instruments=instruments)
+
     def absent() -> nn.Module:
         return load_features(WeightStore(tmp_path))
 
