@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from benchmark.report.palette import css_variables
 from benchmark.report.table import TD, TH
-from benchmark.report.wording import clean, humanise
+from benchmark.report.wording import clean, humanise, shorten
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    engine.filters |= {"humanise": humanise, "slug": slug, "cells": cells}
+    engine.filters |= {"humanise": humanise, "slug": slug, "shorten": shorten}
+    engine.filters["cells"] = cells
     return engine
 
 

@@ -49,6 +49,8 @@ from benchmark.spec.submission import SubmissionSpec
 #: Lists the files of a site; a folder without it is never replaced.
 INDEX = "site.json"
 _MOST_NAMES = 12
+#: Tables that a page shows only in part; groups and effects are beside those of the systems.
+_APART = tuple(name for name in TABLES if name not in {"groups", "effects"})
 
 
 def build_site(
@@ -197,7 +199,7 @@ class _Builder:
         for panel in (*shown, past):
             yield from _downloads(panel, _about(board))
         tables = []
-        for name in TABLES:
+        for name in _APART:
             table: pd.DataFrame = getattr(board.view, name)
             if len(table):
                 tables.append(name)

@@ -106,8 +106,11 @@ def _effects(board: Board, system: str) -> Iterator[Panel]:
             continue
         view = board.only(comparison)
         view = replace(view, effects=view.effects[view.effects["metric"].isin(names)])
+        table = arm_effects(view, comparison)
         shown = replace(
-            arm_effects(view, comparison), slug=f"effects-{board.name}-{comparison.arm}"
+            table,
+            slug=f"effects-{board.name}-{comparison.arm}",
+            caption=f"{board.title}: {table.caption}",
         )
         rows = view.effects.drop(columns="sentence").to_dict("records")
         yield Panel(shown, rows, f"{slug(f'{system}-{comparison.arm}')}-{board.name}-effects")

@@ -196,7 +196,7 @@ def group_table(board: Board, record: SystemRecord) -> Panel:
     arm = f", arm {record.arm}" if record.arm else ""
     table = Table(
         slug=f"groups-{board.name}-{record.arm}",
-        caption=f"Every group: {record.system}{arm}, means with 95 % intervals",
+        caption=f"{board.title}, every group: {record.system}{arm}, means with 95 % intervals",
         columns=[
             TH("group"),
             TH("axis", facet=True),

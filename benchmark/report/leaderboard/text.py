@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -31,9 +32,26 @@ def markdown(source: str) -> Markup:
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(6, max(2, int(token.tag[1])))}"
+        if token.type in {"th_open", "td_open"} and token.attrs.pop("style", None):
+            token.attrSet("class", "num")  # the page's policy forbids styles in attributes
         if token.type == "th_open":
             token.attrSet("scope", "col")
-    return Markup(engine.renderer.render(tokens, engine.options, {}))
+    page = engine.renderer.render(tokens, engine.options, {})
+    return Markup(_reachable(page))
+
+
+def _reachable(page: str) -> str:
+    """What scrolls sideways can be reached by keyboard and has a name."""
+    number = count(1)
+    page = page.replace("<pre>", '<pre tabindex="0">').replace("</table>", "</table></div>")
+    return re.sub(
+        "<table>",
+        lambda _: (
+            f'<div class="scroll" role="region" tabindex="0" aria-label="Table {next(number)}">'
+            "<table>"
+        ),
+        page,
+    )
 
 
 def clean_lines(source: str) -> str:
