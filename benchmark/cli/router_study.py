@@ -46,8 +46,9 @@ def router_study(
 def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
     from benchmark.contexts.router import CLASSES
 
+    scores = study.scores.to_dict("records")
     print_table(
-        ["classifier", "accuracy", "95 % interval", "macro-F1", "ECE", "abstained", *CLASSES],
+        ["classifier", "accuracy", "95 % interval", "macro-F1", "ECE", "abstained"],
         [
             [
                 row["classifier"],
@@ -56,11 +57,16 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
                 f"{row['macro_f1']:.3f}",
                 f"{row['ece']:.3f}",
                 _abstained(row["abstained"], row["no_answer"]),
-                *[f"{row[f'recall_{name}']:.2f}" for name in CLASSES],
             ]
-            for row in study.scores.to_dict("records")
+            for row in scores
         ],
-        title="what is wrong with the picture; recall of every class; intervals over clusters",
+        title="what is wrong with the picture; intervals over clusters",
+    )
+    typer.echo("")
+    print_table(
+        ["classifier", *CLASSES],
+        [[r["classifier"], *[_rate(r[f"recall_{name}"]) for name in CLASSES]] for r in scores],
+        title="recall of every class",
     )
     for name, part in study.confusion.groupby("classifier", sort=False):
         typer.echo("")
@@ -73,11 +79,10 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
         )
     typer.echo("")
     print_table(
-        ["classifier", "axis", "group", "people", "accuracy", "95 % interval", "size"],
+        ["classifier", "group", "people", "accuracy", "95 % interval", "size"],
         [
             [
                 row["classifier"],
-                row["axis"],
                 row["group"],
                 str(row["n_clusters"]),
                 f"{row['mean']:.3f}",
@@ -90,7 +95,7 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
     )
     typer.echo("")
     print_table(
-        ["classifier", "truth", "wrong", "PSNR, wrong", "NLPD, wrong", "PSNR, all", "NLPD, all"],
+        ["classifier", "truth", "wrong", "PSNR", "NLPD", "PSNR, all", "NLPD, all"],
         [
             [
                 row["classifier"],
@@ -101,7 +106,8 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
             ]
             for row in study.costs.to_dict("records")
         ],
-        title="cost of a wrong route: routed minus oracle route (PSNR in dB; NLPD, more is worse)",
+        title="cost of a wrong route, mean over wrong ones and over all: routed minus oracle\n"
+        "(PSNR in dB; NLPD, a perceptual distance: more is worse)",
     )
     typer.echo("")
     print_table(
@@ -152,6 +158,10 @@ def _interval(low: float, high: float) -> str:
     return (
         "-" if isnan(low) else f"{low:+.3f}..{high:+.3f}" if low < 0 else f"{low:.3f}..{high:.3f}"
     )
+
+
+def _rate(value: float) -> str:
+    return "-" if isnan(value) else f"{value:.2f}"
 
 
 def _number(value: float, places: int) -> str:

@@ -215,6 +215,8 @@ def _seen(run: SystemRun, dataset: str) -> Seen:
         known = published_outputs(run.outside.sha256)
         return seen(known.name if known else "", dataset)
     entry = ENHANCERS.entry(run.enhancer)
+    if entry.meta.get("kind") == "trained":
+        return Seen(dataset, "none", "trained by the suite, on its own pictures")
     if entry.origin == "equilux" and entry.meta.get("kind") != "published":
         return Seen(dataset, "none", "it learns nothing")
     return seen(entry.name, dataset)

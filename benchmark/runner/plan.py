@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from benchmark.assets import load_record
 from benchmark.enhancers import ENHANCERS
 from benchmark.judges.base import Kind
 from benchmark.metrics import SCORERS, ScorerPlan, Unavailable, plan_scorers
@@ -135,9 +136,7 @@ def _scoring_units(
     scores: dict[tuple[SystemRun, str], Unit] = {}
     for name, scorer in scorers.scorers.items():
         payload = {"scorer": name, "identity": scorer.identity}
-        taught = (
-            lessons if SCORERS.entry(name.partition(":")[0]).meta.get("judge") == "reader" else None
-        )
+        taught = lessons if _reads(name) else None
         needs = {"data": data.need()}
         if taught is not None:
             needs["reader"] = taught.untouched.need()
@@ -244,6 +243,8 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     if training is None and (files := ENHANCERS.entry(run.enhancer).meta.get("weights")):
         # it was asked for by name: absent weights are an error now, not a failure of the system
         payload["weights"] = {name: require(name).sha256 for name in files}
+    if training is None and (own := ENHANCERS.entry(run.enhancer).meta.get("assets")):
+        payload["assets"] = {name: load_record(name).sha256 for name in own}
     return Unit("enhance", run.title, payload, needs, request.device)
 
 
