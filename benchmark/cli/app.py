@@ -14,6 +14,7 @@ from benchmark.cli import (
     gate,
     instruments,
     leaderboard,
+    papers,
     probe,
     run,
     selftest,
@@ -57,6 +58,7 @@ app.add_typer(gate.app, name="gate")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(weights.app, name="weights")
 app.add_typer(probe.app, name="probe")
+app.add_typer(papers.app, name="papers")
 app.add_typer(study.app, name="study")
 app.add_typer(submit.app, name="submit")
 app.add_typer(instruments.app, name="instruments")

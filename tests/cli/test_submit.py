@@ -248,7 +248,8 @@ def test_the_smoke_task_counts_failures(tmp_path: Path, module: Path) -> None:
     pictures = sorted((tmp_path / "in").iterdir())
     assert str(len(pictures)) in result.output
     # well behaved on the contract's pictures, and of another size on the task's
-    width = Image.open(pictures[0]).width
+    with Image.open(pictures[0]) as first:
+        width = first.width
     body = f"lambda x: x[..., 1:] if x.shape[-1] == {width} and x.max() > 0 else x"
     module.write_text(f"def root():\n    return {body}\n", encoding="utf-8")
     new(tmp_path / "s", "some_enhancers:root", "--learned-nothing")
