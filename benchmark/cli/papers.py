@@ -123,26 +123,25 @@ def compare(  # noqa: PLR0917 - options are given by name
 
 
 def _beside(paper: PaperSpec, table: PrintedTable, rows: Sequence[Beside]) -> None:
-    """Printed and measured columns in turn; a printed one that we cannot follow stands alone."""
-    heads = ["", "ours"]
-    for name in table.columns:
-        declared = paper.column(name)
-        heads.append(f"{name} printed")
-        if declared.ours:
-            heads.append(f"{declared.ours} here")
-    heads.append("psnr_gtmean here")
+    """Printed and measured columns in turn; one that was not measured here is left to ``show``."""
+    followed = [
+        (name, metric)
+        for name in table.columns
+        if (metric := paper.column(name).ours)
+        and any(row.measured[metric] is not None for row in rows)
+    ]
+    if not followed:
+        return
+    heads = ["", *(h for n, m in followed for h in (f"{n}\nprinted", f"{m}\nhere"))]
     cells = []
     for row in rows:
-        cell = [row.system + ("*" if row.flag else ""), row.ours or "-"]
-        for name in table.columns:
-            cell.append(_number(row.printed[name], name))
-            metric = paper.column(name).ours
-            if metric:
-                cell.append(_number(row.measured[metric], name))
+        cell = [row.system + ("*" if row.flag else "")]
+        for name, metric in followed:
+            cell += [_number(row.printed[name], name), _number(row.measured[metric], name)]
         cells.append([*cell, _number(row.measured["psnr_gtmean"], "psnr")])
     typer.echo("")
     typer.echo(f"{paper.source}: {_title(table)}")
-    print_table(heads, cells)
+    print_table([*heads, "psnr_gtmean\nhere only"], cells)
 
 
 def _footnotes(found: Measured, rows: Sequence[Beside]) -> None:
@@ -152,9 +151,9 @@ def _footnotes(found: Measured, rows: Sequence[Beside]) -> None:
         who = dict.fromkeys(row.system for row in rows if row.flag == flag)
         typer.echo(f"\n* {', '.join(who)}: {FLAGS[flag]}")
     notes = {row.ours: row.note for row in rows if row.ours and row.note}
-    typer.echo("\nWhat each has seen of these data:")
+    typer.echo("\nWhat each of ours is, and has seen of these data:")
     for system, note in found.notes.items():
-        typer.echo(f"- {system}: {'; '.join(filter(None, [note, notes.get(system, '')]))}")
+        typer.echo(f"- {system}: {'; '.join(filter(None, [notes.get(system, ''), note]))}")
 
 
 def _title(table: PrintedTable) -> str:

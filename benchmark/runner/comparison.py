@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.enhancers import ENHANCERS
+from benchmark.enhancers.contamination import LEAKS
 from benchmark.metrics import plan_scorers
 from benchmark.papers import tables_on
 from benchmark.progress import Reporter
@@ -93,7 +94,9 @@ def measure(
     for system, rows in samples.groupby("system", sort=False):
         means = rows[metrics].mean().dropna()
         found[str(system)] = {str(metric): float(value) for metric, value in means.items()}
-    return Measured(dataset, done.folder, found, notes, tuple(manifest["notes"]))
+    cautions = [*(request.real.notes() if request.real else ())]
+    cautions += [LEAKS[dataset].statement] if dataset in LEAKS else []
+    return Measured(dataset, done.folder, found, notes, tuple(cautions))
 
 
 def metrics_for(dataset: str) -> tuple[str, ...]:
