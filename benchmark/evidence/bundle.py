@@ -70,7 +70,7 @@ class Verification:
     problems: tuple[str, ...]
 
 
-def write_bundle(run: Path, target: Path | None = None) -> Path:
+def write_bundle(run: str | Path, target: str | Path | None = None) -> Path:
     """Write a finished run as one archive; the same run gives the same bytes.
 
     Args:
@@ -81,6 +81,7 @@ def write_bundle(run: Path, target: Path | None = None) -> Path:
         DataError: if the run is unfinished, or a file is not the one that its manifest names.
         StoreError: if the file cannot be written.
     """
+    run = Path(run)
     view = load_run(run)
     files = {path.relative_to(run).as_posix(): path.read_bytes() for path in _members(run)}
     damaged = [*_recorded(_manifest(files["manifest.json"]), files)]
@@ -88,17 +89,18 @@ def write_bundle(run: Path, target: Path | None = None) -> Path:
         raise DataError(
             damaged[0], where=str(run), mend="run it again: it rebuilds what is damaged"
         )
-    target = target or run.parent / f"{view.manifest.run_id}.zip"
+    target = Path(target) if target else run.parent / f"{view.manifest.run_id}.zip"
     write_bytes(target, pack(_with_sums(files)))
     return target
 
 
-def verify_bundle(path: Path) -> Verification:
+def verify_bundle(file: str | Path) -> Verification:
     """Check every digest and compute the aggregates again.
 
     Raises:
         DataError: if the file is no bundle, or its archive was tampered with.
     """
+    path = Path(file)
     files = unpack(path)
     if "manifest.json" not in files or _SUMS not in files:
         raise DataError(f"holds no manifest.json or no {_SUMS}", where=str(path))
