@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import typer
 from benchmark.cli.output import print_table
 
 
-def skf_study(*, host: str, profile: str, device: str, runs: Path, dry_run: bool) -> None:
+def skf_study(
+    *, host: str, profile: str, seeds: int | None, device: str, runs: Path, dry_run: bool
+) -> None:
     """Train the host in every row of the paper's Tables 3 to 5 and print them by context."""
     from benchmark.contexts import CONTEXTS
     from benchmark.runner.ablation import METRICS, ROWS, SIZES, TABLES, rows_of, run_ablation
 
     size = next(size for name, size in SIZES.items() if name == profile)
+    size = replace(size, seeds=seeds or size.seeds)
     typer.echo(
         f"{len(ROWS)} rows x {size.seeds} seeds of {host}: {size.steps} steps on {size.samples} "
         f"pictures of every context, {size.side} px; scored on {size.scored} others of each"

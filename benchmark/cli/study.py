@@ -86,9 +86,10 @@ def cals(  # noqa: PLR0917 - options are given by name
 
 
 @app.command("skf")
-def skf(
+def skf(  # noqa: PLR0917 - options are given by name
     profile: Profile = Profiles.QUICK,
     host: Annotated[str, typer.Option(help="What the parts are plugged into.")] = "curve",
+    seeds: Seeds = None,
     device: Device = Devices.AUTO,
     runs: Runs = Path("runs"),
     dry_run: DryRun = False,
@@ -97,7 +98,12 @@ def skf(
     from benchmark.cli.skf_study import skf_study
 
     skf_study(
-        host=host, profile=profile.value, device=torch_device(device), runs=runs, dry_run=dry_run
+        host=host,
+        profile=profile.value,
+        seeds=seeds,
+        device=torch_device(device),
+        runs=runs,
+        dry_run=dry_run,
     )
 
 

@@ -180,7 +180,9 @@ def run_ablation(
         for row in sorted(ROWS, key=lambda row: row.colour)
         for seed in range(size.seeds)
     }
-    key = content_key(data.key, scored.digest, [unit.as_dict() for unit in units.values()], device)
+    # more seeds add to the trainings of fewer
+    first = [unit.as_dict() for (_, seed), unit in units.items() if not seed]
+    key = content_key(data.key, scored.digest, first, device)
     folder = runs / f"study-skf-{host}-{key[:8]}"
     tables = []
     with reporter.task(f"train {host} with and without SKF", len(units)) as advance:
