@@ -45,3 +45,19 @@ def build(
 
     pages = make_site(results, submissions, out)
     typer.echo(f"{out / 'index.html'}: {pages} pages")
+
+
+@app.command("export")
+def export(
+    system: Annotated[str, typer.Argument(help="A system of the tables, such as clahe.")],
+    arm: Annotated[str, typer.Option(help="Arm of a host.")] = "",
+    results: _Results = _HOME / "results",
+    out: Annotated[Path, typer.Option(help="Where the files go.")] = Path("hub"),
+) -> None:
+    """Write model index, .eval_results and a model card section for the Hugging Face Hub."""
+    from benchmark.files import write_text
+    from benchmark.report.leaderboard import export_system
+
+    for name, content in export_system(results, system, arm).items():
+        write_text(out / name, content)
+        typer.echo(out / name)

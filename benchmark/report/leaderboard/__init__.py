@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmark.report.leaderboard.extract import add_result
 from benchmark.report.leaderboard.store import read_result, read_results
 
-__all__ = ["add_result", "make_site", "read_result", "read_results"]
+__all__ = ["add_result", "export_system", "make_site", "read_result", "read_results"]
 
 
 def make_site(results: Path, submissions: Path, out: Path) -> int:
@@ -43,3 +43,22 @@ def make_site(results: Path, submissions: Path, out: Path) -> int:
     files = build_site(read_results(results), submissions=texts, cards=cards)
     write_site(files, out)
     return sum(name.endswith(".html") for name in files)
+
+
+def export_system(results: Path, system: str, arm: str = "") -> dict[str, str]:
+    """Files for the repository of a model on the Hugging Face Hub, by their path in it.
+
+    Args:
+        results: ``leaderboards/results``.
+        system: name of a system in the tables.
+        arm: of a host.
+
+    Raises:
+        UnknownNameError: with the nearest names, if there is no such system.
+        DataError: if a result is damaged.
+    """
+    from benchmark.report.leaderboard.board import boards, most_telling
+    from benchmark.report.leaderboard.exports import hub_files
+
+    found = most_telling(boards(read_results(results)))
+    return hub_files(tuple(found.values()), system, arm)

@@ -212,6 +212,14 @@ def boards(results: Sequence[Result]) -> tuple[Board, ...]:
     return tuple(sorted(found, key=_telling))
 
 
+def most_telling(found: Sequence[Board]) -> dict[str, Board]:
+    """Of every task the board to look at first."""
+    first: dict[str, Board] = {}
+    for board in found:
+        first.setdefault(board.protocol.task, board)
+    return first
+
+
 def _telling(board: Board) -> tuple[str, bool, int, int]:
     profile = board.protocol.profile
     order = _PROFILES.index(profile) if profile in _PROFILES else len(_PROFILES)

@@ -23,7 +23,7 @@ from jinja2 import Environment
 from benchmark.errors import DataError, StoreError
 from benchmark.report.highlights import effect_sentence, gap_sentence
 from benchmark.report.leaderboard import charts
-from benchmark.report.leaderboard.board import Board, boards, page_of
+from benchmark.report.leaderboard.board import Board, boards, most_telling, page_of
 from benchmark.report.leaderboard.store import TABLES, Result
 from benchmark.report.leaderboard.systems import submission_of, system_page
 from benchmark.report.leaderboard.tables import (
@@ -121,10 +121,7 @@ class _Builder:
         cards: Mapping[str, str],
     ) -> None:
         self.boards, self.texts, self.cards = found, submissions, cards
-        first: dict[str, Board] = {}
-        for board in found:
-            first.setdefault(board.protocol.task, board)
-        self.first = first
+        self.first = first = most_telling(found)
         self.engine: Environment = environment()
         self.assets = assets("board.css")
         self.menu = [
