@@ -178,3 +178,10 @@ def test_the_condition_sees_colours_and_their_noise() -> None:
     # light that is all one brighter changes no colour
     brighter = encoder.colour_map(torch.from_numpy(shown * 3)[None])[0]
     np.testing.assert_allclose(brighter, colours, atol=1e-3)
+
+
+def test_the_condition_holds_what_the_next_convolution_sees(network: LlFlow) -> None:
+    """The release activates the quarter-size features in place, after putting them by."""
+    levels = network.RRDB(values(1, 3, 16, 16) * 0.2).levels
+    halved = functional.avg_pool2d(levels[1][:, :8], 2)
+    torch.testing.assert_close(network.RRDB.downconv2(halved), levels[2][:, :8])
