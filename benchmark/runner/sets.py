@@ -140,10 +140,14 @@ def _distribution(
 
 
 def _seen(inputs: Mapping[str, Path], systems: Systems, judge: str) -> Values:
-    return {
-        (str(system), str(arm), int(seed)): _values(inputs[f"{number}@{judge}"])
-        for number, (system, arm, seed) in enumerate(systems)
-    }
+    width = _values(inputs[f"clean@{judge}"]).shape[1]
+    seen: dict[tuple[str, str, int], NDArray[np.float32]] = {}
+    for number, (system, arm, seed) in enumerate(systems):
+        found = _values(inputs[f"{number}@{judge}"])
+        if not found.shape[1]:  # there was no output to look at
+            found = np.full((len(found), width), np.nan, np.float32)
+        seen[str(system), str(arm), int(seed)] = found
+    return seen
 
 
 def _values(folder: Path) -> NDArray[np.float32]:

@@ -179,10 +179,14 @@ def gradient_shares(plan: Plan, store: Store) -> pd.DataFrame:
     context is trained on may be one of how much it is trained.
     """
     from benchmark.training import TrainedArm
+    from benchmark.training.failure import failure
 
     rows: list[dict[str, Any]] = []
     for run, unit in plan.trainings.items():
-        norms = TrainedArm.load(store.require(*unit.need())).log.shares.double().numpy()
+        folder = store.require(*unit.need())
+        if failure(folder) is not None:
+            continue
+        norms = TrainedArm.load(folder).log.shares.double().numpy()
         total = norms.sum(1, keepdims=True)
         mean = np.divide(norms, total, out=np.zeros_like(norms), where=total > 0).mean(0)
         rows += [

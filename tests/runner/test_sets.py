@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmark.runner.sets import phantom_table
+from benchmark.runner.sets import phantom_table, set_level_tables
 
 
 def counts(folder: Path, values: dict[str, list[float]]) -> Path:
@@ -47,3 +47,40 @@ def test_every_system_run_has_its_rows(tmp_path: Path) -> None:
     table = phantom_table(inputs, [["input", "", -1], ["curve", "cals", 0], ["curve", "cals", 1]])
     assert table["invented"].tolist() == [0, 1, 2]
     assert table["seed"].tolist() == [-1, 0, 1]
+
+
+def test_a_system_without_any_output_has_empty_rows_and_costs_the_others_nothing(
+    tmp_path: Path,
+) -> None:
+    """As after a training that could not go on: judges had nothing to look at."""
+    rng, count = np.random.default_rng(0), 24
+    levels = ["dark", "light"]
+    frame = pd.DataFrame(
+        {"sample": [f"s{i}" for i in range(count)], "cluster": [f"c{i}" for i in range(count)]}
+    ).assign(tone_level=np.tile(levels, count // 2))
+    seen = rng.random((count, 2)).astype(np.float32)
+    inputs = {}
+    for name, values in {"clean": seen, "0": seen[::-1], "1": np.empty((count, 0))}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        np.save(folder / "values.npy", values.astype(np.float32))
+        inputs[f"{name}@judge"] = folder
+    policy = {"alpha": 0.05, "n_min": 4, "n_full": 8, "coverage_tolerance": 0.01}
+    judge = {"name": "judge", "levels": levels, "attribute_aware": False}
+    wanted = {"axis": "tone_level", "levels": levels, "judges": [judge]}
+    payload = {
+        "reader": None,
+        "phantoms": None,
+        "representation": wanted,
+        "distribution": wanted,
+        "policy": policy,
+        "replicates": 120,
+        "seed": 0,
+        "systems": [["gamma", "", -1], ["curve", "cals", 0]],
+    }
+    tables = set_level_tables(frame.assign(status="ok"), frame, inputs, payload)
+    shown = tables["representation"].set_index(["system", "group"])
+    # a failed output is a miss
+    assert (shown.loc["curve", "hit"] == 0).all()
+    assert (shown.loc["gamma", "hit"] > 0).all()
+    assert tables["distribution"].set_index("system").loc["curve", "kid"].isna().all()
