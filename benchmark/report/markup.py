@@ -64,7 +64,7 @@ def _attributes(cell: TD, column: TH) -> str:
 
 
 def _content(cell: TD) -> str:
-    text = _escaped(cell.text)
+    text = str(_escaped(cell.text))
     if cell.note:
         text = f'<span class="v">{text}</span> <small>{_escaped(cell.note)}</small>'
     return text + (cell.graphic or "")

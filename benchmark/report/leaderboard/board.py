@@ -310,7 +310,10 @@ def _newest(
     every = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
     chosen = pd.Series({key: number[result.name] for key, result in source.items()})
     mine = chosen.reindex(pd.MultiIndex.from_frame(every[["system", "arm"]])).to_numpy()
-    return every[mine == every["_from"].to_numpy()].drop(columns="_from").reset_index(drop=True)
+    newest: pd.DataFrame = (
+        every[mine == every["_from"].to_numpy()].drop(columns="_from").reset_index(drop=True)
+    )
+    return newest
 
 
 def page_of(system: str) -> str:

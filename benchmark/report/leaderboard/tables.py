@@ -113,7 +113,7 @@ def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
     """What :func:`main_table` shows, as numbers with their intervals."""
     found, changes = board.lines(metric), board.effects(metric)
     quality = board.lines(board.quality) if board.quality else {}
-    records = []
+    records: list[dict[Hashable, Any]] = []
     for record in board.ordered:
         row, own = found[record.key], record.key
         level, worst = worst_group(row, board.levels)

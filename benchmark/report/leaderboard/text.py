@@ -32,7 +32,7 @@ def markdown(source: str) -> Markup:
     for token in tokens:
         if token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(6, max(2, int(token.tag[1])))}"
-        if token.type in {"th_open", "td_open"} and token.attrs.pop("style", None):
+        if token.type in {"th_open", "td_open"} and token.attrs.pop("style", ""):
             token.attrSet("class", "num")  # the page's policy forbids styles in attributes
         if token.type == "th_open":
             token.attrSet("scope", "col")
