@@ -222,14 +222,3 @@ class VlmPredictor(ContextPredictor):
         del labels
         with torch.no_grad():  # losses multiply by these vectors and go backward
             return self._classifier.answers(images).nan_to_num(nan=1 / len(CONTEXTS))
-
-
-__all__ = [
-    "CONTEXT_QUESTION",
-    "Answerer",
-    "LanguageModel",
-    "LetterClassifier",
-    "Question",
-    "VlmPredictor",
-    "letter_tokens",
-]

@@ -42,12 +42,12 @@ class RestorerSettings:
 
     host: str = "nafnet16"
     seed: int = 1
-    count: int = 60
-    held_out: int = 24
+    count: int = 32
+    held_out: int = 12
     size: int = 128
-    crop: int = 64
-    steps: int = 400
-    batch: int = 8
+    crop: int = 48
+    steps: int = 250
+    batch: int = 4
     rate: float = 2e-3
     decay: float = 1e-4
 

@@ -16,18 +16,20 @@ import json
 import logging
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import Field, field_validator
 from torch import Tensor
 
 from benchmark.contexts import CONTEXTS, ContextPredictor, make_predictor
 from benchmark.contexts.router import CLASSES, make_classifier
-from benchmark.contexts.router.base import NONE, THRESHOLD, Decision, decide
+from benchmark.contexts.router.base import NONE, SPARED, THRESHOLD, Decision, decide
 from benchmark.enhancers.base import ENHANCERS, Enhancer
 from benchmark.errors import SpecError
 from benchmark.spec.origin import parse_origin
@@ -118,19 +120,24 @@ class Router(Enhancer):
         """Every picture from its route's system, in the order of ``images``."""
         probabilities = self._classifier.predict(images)
         decision = decide(probabilities.cpu().numpy(), threshold=self.routes.threshold)
-        self._note(decision)
-        routes = torch.from_numpy(decision.routes).to(images.device)
         if self._generative and not self.routes.allow_generative_faces:
-            invents = torch.isin(routes, torch.tensor(self._generative, device=images.device))
-            routes = torch.where(invents & self._faces(images), NONE, routes)
-        outputs = images.clone()
+            decision = self._sparing_faces(decision, images)
+        self._note(decision)
+        outputs, routes = images.clone(), torch.from_numpy(decision.routes).to(images.device)
         for number in torch.unique(routes).tolist():
             rows = routes == number
             outputs[rows] = self.systems[CLASSES[number]].enhance(images[rows])
         return outputs
 
-    def _faces(self, images: Tensor) -> Tensor:
-        return self._contexts.predict(images).argmax(1) == _FACE
+    def _sparing_faces(self, decision: Decision, images: Tensor) -> Decision:
+        """The decision with faces kept from generative restorers."""
+        faces = (self._contexts.predict(images).argmax(1) == _FACE).cpu().numpy()
+        spared = faces & np.isin(decision.routes, self._generative)
+        return replace(
+            decision,
+            routes=np.where(spared, NONE, decision.routes),
+            status=np.where(spared, SPARED, decision.status),
+        )
 
     @cached_property
     def _contexts(self) -> ContextPredictor:

@@ -118,6 +118,8 @@ def test_they_warn_and_leave_faces_alone(five: dict[str, Adds]) -> None:
     images = torch.cat([coded([2, 4], green=0.0), coded([2, 4], green=0.9)])
     added = (router.enhance(images) - images)[:, 2, 0, 0]
     assert added.tolist() == pytest.approx([0.3, 0.5, 0.4, 0.5])
+    assert router.log[0].status.tolist() == ["confident", "confident", "spared", "confident"]
+    assert not router.log[0].abstained.any()
     with pytest.warns(GenerativeWarning, match="also on faces"):
         router = Router(Routes(**allowed, allow_generative_faces=True))
     added = (router.enhance(images) - images)[:, 2, 0, 0]

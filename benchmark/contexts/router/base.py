@@ -23,7 +23,7 @@ NONE = CLASSES.index("none")
 THRESHOLD = 0.5
 
 #: Why a picture was routed as it was.
-CONFIDENT, UNSURE, NO_ANSWER = "confident", "unsure", "no_answer"
+CONFIDENT, UNSURE, NO_ANSWER, SPARED = "confident", "unsure", "no_answer", "spared"
 
 
 class DegradationClassifier(ABC):
@@ -54,8 +54,9 @@ class Decision:
     Attributes:
         probabilities: ``[B, 5]``, NaN where there was no answer.
         routes: ``[B]`` index into :data:`CLASSES`.
-        status: ``[B]`` ``confident``, ``unsure`` (no class reaches the threshold) or
-            ``no_answer``; all but the first are abstentions and go to ``none``.
+        status: ``[B]`` ``confident``, ``unsure`` (no class reaches the threshold), ``no_answer``
+            or ``spared`` (a face that a generative restorer was kept from); all but the first go
+            to ``none``.
     """
 
     probabilities: NDArray[np.float64]
@@ -64,8 +65,8 @@ class Decision:
 
     @property
     def abstained(self) -> NDArray[np.bool_]:
-        """``[B]`` whether the class is nobody's answer."""
-        return np.asarray(self.status != CONFIDENT)
+        """``[B]`` whether no class was believed."""
+        return np.isin(self.status, (UNSURE, NO_ANSWER))
 
 
 def decide(probabilities: NDArray[np.floating], *, threshold: float = THRESHOLD) -> Decision:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.contexts.evaluation import calibration_error
-from benchmark.contexts.router.base import CLASSES, CONFIDENT, NO_ANSWER, UNSURE, Decision
+from benchmark.contexts.router.base import CLASSES, NO_ANSWER, Decision
 
 Counts = NDArray[np.int64]
 Labels = NDArray[np.integer]
@@ -55,18 +55,7 @@ def summary(decision: Decision, labels: Labels) -> dict[str, Any]:
         "accuracy": float((decision.routes == labels).mean()) if len(labels) else float("nan"),
         "macro_f1": macro_f1(table),
         "ece": calibration_error(decision.probabilities[answered], labels[answered]),
-        "abstained": float((decision.status != CONFIDENT).mean()) if len(labels) else float("nan"),
+        "abstained": float(decision.abstained.mean()) if len(labels) else float("nan"),
         "no_answer": float((~answered).mean()) if len(labels) else float("nan"),
         "recall": dict(zip(CLASSES, recalls(table).tolist(), strict=True)),
     }
-
-
-__all__ = [
-    "CONFIDENT",
-    "NO_ANSWER",
-    "UNSURE",
-    "confusion",
-    "macro_f1",
-    "recalls",
-    "summary",
-]
