@@ -74,12 +74,15 @@ def new(  # noqa: PLR0917 - options are given by name
 
 
 @app.command()
-def validate(
+def validate(  # noqa: PLR0917 - options are given by name
     reference: Reference,
     trust: Trust = False,
     task: Annotated[
         list[str] | None, typer.Option(help="Try it on this task; may be repeated.")
     ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Time for import and output contract; then it is ended.")
+    ] = 300.0,
     cache: Annotated[Path | None, typer.Option(help="Stage results, as for run.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
@@ -99,6 +102,7 @@ def validate(
         trust=trust,
         cache=cache or cache_root(),
         reporter=Reporter(),
+        seconds=seconds,
     )
     _show(found, as_json=as_json)
     if not found.passed:
