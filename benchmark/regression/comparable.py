@@ -192,14 +192,11 @@ def stacked(
 
 
 def noise_floor(side: Side, metrics: Sequence[str], share: float) -> dict[str, float]:
-    """For every metric, the difference that passes for rounding: a share of its scatter over all
-    systems and samples."""
-    return {
-        metric: share * float(np.nan_to_num(np.nanstd(_finite(side.samples[metric]))))
-        if np.isfinite(_finite(side.samples[metric])).any()
-        else 0.0
-        for metric in metrics
-    }
+    """For every metric, the difference that passes for rounding: a share of the scatter between
+    samples of one system, averaged over systems."""
+    rows = side.samples[list(metrics)].replace([np.inf, -np.inf], np.nan)
+    scatter = rows.groupby([side.samples["system"], side.samples["arm"]]).std().mean()
+    return {metric: share * float(np.nan_to_num(scatter[metric])) for metric in metrics}
 
 
 def moved(pairs: pd.DataFrame, metric: str, noise: float) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -8,15 +8,17 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
 from benchmark.errors import DataError
 from benchmark.regression.baseline import read_baseline
-from benchmark.regression.decision import gate
+from benchmark.regression.decision import gate, judge
 
 from .conftest import MakeRun
 from .runs import lose
@@ -79,6 +81,24 @@ def test_the_baselines_of_this_repository_are_whole(folder: Path) -> None:
     assert found.side.facts.task == folder.name
     assert found.history[-1]["samples_sha256"]
     assert sum(path.stat().st_size for path in folder.iterdir()) < 150_000
+
+
+@pytest.mark.parametrize("folder", BASELINES, ids=lambda path: path.name)
+def test_a_planted_regression_turns_the_gate_of_this_repository_red(folder: Path) -> None:
+    found = read_baseline(folder)
+    assert judge(found, found.side).verdict == "pass"
+    axis, metric = found.policy.axes[0], "psnr"
+    for system in ("clahe", "curve"):
+        table = found.side.samples.copy()
+        rng = np.random.default_rng(0)
+        table[metric] += rng.normal(size=len(table)) * 1e-4  # another CPU
+        group = table[axis].unique()[-1]
+        table.loc[(table["system"] == system) & (table[axis] == group), metric] -= 0.5
+        report = judge(found, replace(found.side, samples=table))
+        assert report.exit_code() == 1
+        blocked = {(row.system, row.metric) for row in report.of("fail")}
+        assert blocked == {(system, metric)}
+        assert group in {row.target for row in report.of("fail")}
 
 
 def gate_commands(text: str) -> list[list[str]]:
