@@ -76,6 +76,7 @@ def cals(  # noqa: PLR0917 - options are given by name
     store, reporter = Store(cache or cache_root()), Reporter()
     if tune is not None:
         for request, _ in planned:
+            typer.echo(f"{request.task.spec.name}: {tune} candidates for each arm, then one test")
             if not dry_run:
                 print_tuned(tune_and_test(request, tune, store=store, runs=runs, reporter=reporter))
         return
