@@ -67,7 +67,7 @@ def _content(cell: TD) -> str:
     text = str(_escaped(cell.text))
     if cell.note:
         text = f'<span class="v">{text}</span> <small>{_escaped(cell.note)}</small>'
-    return text + (cell.graphic or "")
+    return f"{text}{cell.graphic or ''}"
 
 
 def _escaped(text: str) -> Markup:

@@ -358,7 +358,7 @@ def _tier(board: Board, metric: MetricRecord, key: Key, target: str) -> TD:
     return number(float(row["tier"]), f"{row['tier']:g}", note=note)
 
 
-def _ranks(target: str, row: Mapping[Any, Any]) -> dict[str, Any]:
+def _ranks(target: str, row: Mapping[Any, Any]) -> dict[Hashable, Any]:
     return {
         f"{target}_tier": row.get("tier", _NAN),
         f"{target}_rank_low": row.get("rank_low", _NAN),
