@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from benchmark.fairness.gate import Losses, adjusted, deciding_n, losses, verdic
 from benchmark.fairness.gate_rates import (
     LARGEST_FALSE_BLOCKS,
     SMALLEST_DETECTION,
+    Rates,
     World,
     simulate,
 )
@@ -248,6 +252,26 @@ def test_error_rates_are_those_promised(design: str) -> None:
     assert same.blocked <= 2 * LARGEST_FALSE_BLOCKS
     worse = simulate(world, loss=0.5, pairs=1000, replicates=199)
     assert worse.blocked >= SMALLEST_DETECTION
+
+
+def test_the_command_keeps_its_promises_and_says_when_it_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "gate.py"
+    specification = importlib.util.spec_from_file_location("gate_benchmark", path)
+    assert specification is not None
+    assert specification.loader is not None
+    command = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "gate_benchmark", command)
+    specification.loader.exec_module(command)
+    monkeypatch.setattr(command, "LINES", command.LINES[:1])
+    monkeypatch.setattr(sys, "argv", ["gate.py", "--pairs", "100"])
+    assert command.main() == 0
+    assert "kept" in capsys.readouterr().out
+    always = Rates(100, 1.0, (0.96, 1.0), 0.0)
+    monkeypatch.setattr(command, "simulate", lambda *_, **__: always)
+    assert command.main() == 1
+    assert "BROKEN" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_rates() -> None:
