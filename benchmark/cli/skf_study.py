@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,5 @@ def _places(metric: str) -> int:
 
 def _change(row: Mapping[Any, Any], metric: str) -> list[str]:
     places = _places(metric)
-    return [
-        f"{row['effect']:+.{places}f}",
-        f"{row['ci_low']:+.{places}f}..{row['ci_high']:+.{places}f}",
-    ]
+    around = f"{row['ci_low']:+.{places}f}..{row['ci_high']:+.{places}f}"
+    return [f"{row['effect']:+.{places}f}", "one seed" if isnan(row["ci_low"]) else around]
