@@ -66,7 +66,7 @@ ENHANCERS.add(
     citation="after Cai et al., arXiv 2506.05450, 2025",
     licence="Apache-2.0",
     kind="trained",
-    parameters=396_101 + 2 * 1_137_203,
+    parameters=396_101,
     assets=("degradation-cnn",),
 )
 
