@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from benchmark.registry import Registry
 
-#: Its name; there is one such arm, and what it means depends on the host.
-OWN_ARM = "own"
 
-OWN_ARMS: Registry[str] = Registry("own arm", group="equilux.own_arms")
+@dataclass(frozen=True)
+class OwnArm:
+    """One arm for every published architecture; which losses it means is the host's matter.
+
+    Attributes:
+        name: as on the command line.
+    """
+
+    name: str = "own"
+
+
+OWN_ARMS: Registry[OwnArm] = Registry("own arm", group="equilux.own_arms")
 OWN_ARMS.add(
-    OWN_ARM, OWN_ARM, summary="the losses of the host's authors; no schedule, no control beside it"
+    OwnArm().name,
+    OwnArm(),
+    summary="the losses of the host's authors; no schedule, no control beside it",
 )
