@@ -10,6 +10,7 @@ in their declaration.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import re
@@ -175,7 +176,7 @@ class PyiqaMetric(Scorer):
 
         with _offline(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-
+            _import_architecture(_config(self.name)["metric_opts"]["type"])
             return pyiqa.create_metric(self.name, device=torch.device(self.device), **options)
 
 
@@ -275,6 +276,22 @@ def _config(name: str) -> dict[str, Any]:
     if name not in pyiqa_names():
         raise unknown_name("metric", PREFIX + name, tuple(PREFIX + n for n in pyiqa_names()))
     return dict(DEFAULT_CONFIGS[name])
+
+
+def _import_architecture(name: str) -> None:
+    """Import the one module of pyiqa that defines the network ``name``.
+
+    Where the module is not called like the network (MS_SSIM lies in ssim_arch), pyiqa imports all
+    of its architectures. That takes seconds, and one of them (Q-Align) puts a Llama of its own into
+    transformers, in place: every vision-language model with a Llama inside that is made later in
+    the process breaks.
+    """
+    folder = Path(str(importlib.import_module("pyiqa.archs").__file__)).parent
+    defines = re.compile(rf"^class {re.escape(name)}\b", re.MULTILINE)
+    for path in sorted(folder.glob("*_arch.py")):
+        if defines.search(path.read_text("utf-8")):
+            importlib.import_module(f"pyiqa.archs.{path.stem}")
+            return
 
 
 def _niqe_model(path: Path) -> str | io.BytesIO:

@@ -122,14 +122,24 @@ class RunView:
     sanity: tuple[SanityRecord, ...]
 
     @cached_property
-    def group_rows(self) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
+    def group_rows(self) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
         """Rows of the group table by metric and axis."""
-        return _by_metric_and_axis(self.groups)
+        return _rows_by(self.groups, ("metric", "axis"))
 
     @cached_property
-    def gap_rows(self) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
+    def gap_rows(self) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
         """Rows of the gap table by metric and axis."""
-        return _by_metric_and_axis(self.gaps)
+        return _rows_by(self.gaps, ("metric", "axis"))
+
+    @cached_property
+    def effect_rows(self) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
+        """Rows of the effect table by system, arm, baseline and metric."""
+        return _rows_by(self.effects, ("system", "arm", "baseline", "metric"))
+
+    @cached_property
+    def _present(self) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
+        """Which groups the tables know, by axis."""
+        return _rows_by(self.groups[["axis", "group"]].drop_duplicates(), ("axis",))
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str], SystemRecord]:
@@ -154,7 +164,7 @@ class RunView:
             {level: position for position, level in enumerate(known.get(part, ()))}
             for part in axis.split("*")
         ]
-        present = self.groups.loc[self.groups["axis"] == axis, "group"].unique()
+        present = [str(row["group"]) for row in self._present.get((axis,), ())]
 
         def position(group: str) -> tuple[list[int], str]:
             parts = group.split("*")
@@ -179,12 +189,13 @@ class RunView:
         return tuple(metric for metric in self.manifest.metrics if metric.name in present)
 
 
-def _by_metric_and_axis(
-    table: pd.DataFrame,
-) -> Mapping[tuple[str, str], list[dict[Hashable, Any]]]:
-    rows: defaultdict[tuple[str, str], list[dict[Hashable, Any]]] = defaultdict(list)
+def _rows_by(
+    table: pd.DataFrame, keys: tuple[str, ...]
+) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
+    """Rows as dicts, found without another pass over the table: boards have tens of thousands."""
+    rows: defaultdict[tuple[str, ...], list[dict[Hashable, Any]]] = defaultdict(list)
     for row in table.to_dict("records"):
-        rows[row["metric"], row["axis"]].append(row)
+        rows[tuple(row[key] for key in keys)].append(row)
     return rows
 
 

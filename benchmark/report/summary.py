@@ -169,14 +169,8 @@ def effects(
     view: RunView, comparison: ComparisonRecord, metric: str, axis: str
 ) -> tuple[Effect, ...]:
     """Effects of one comparison on one metric: overall first, groups in order, then spreads."""
-    table = view.effects
-    rows = table[
-        (table["system"] == comparison.system)
-        & (table["arm"] == comparison.arm)
-        & (table["baseline"] == comparison.baseline)
-        & (table["metric"] == metric)
-        & table["axis"].isin(["", axis])
-    ]
+    key = (comparison.system, comparison.arm, comparison.baseline, metric)
+    rows = [row for row in view.effect_rows.get(key, ()) if row["axis"] in {"", axis}]
     order = {
         t: i for i, t in enumerate(("overall", *view.levels(axis), "worst", "gap", "range", "v_dc"))
     }
@@ -192,7 +186,7 @@ def effects(
             verdict=str(row["verdict"]),
             sentence=_text(row["sentence"]),
         )
-        for row in rows.to_dict("records")
+        for row in rows
     ]
     unique = {e.target: e for e in sorted(found, key=lambda e: e.axis != axis, reverse=True)}
     return tuple(sorted(unique.values(), key=lambda e: order.get(e.target, len(order))))

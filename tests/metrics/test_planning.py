@@ -71,6 +71,20 @@ def test_listing_metrics_imports_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_metric_of_pyiqa_leaves_transformers_as_it_is() -> None:
+    # pyiqa imports everything for networks that are not named like their module, as ms_ssim's
+    code = (
+        "import sys\n"
+        "from benchmark.metrics.pyiqa_metrics import PyiqaMetric\n"
+        "for name in ('psnr', 'ms_ssim', 'fsim', 'vsi', 'gmsd', 'nlpd', 'vif', 'piqe'):\n"
+        "    PyiqaMetric(name)._model\n"
+        "from transformers.models.llama import modeling_llama\n"
+        "assert modeling_llama.LlamaDecoderLayer.__module__ == modeling_llama.__name__\n"
+        "assert not [name for name in sys.modules if 'q_align' in name]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("name", ["musiq", "dists", "niqe"])
 def test_pyiqa_metrics_without_their_weights_are_unavailable_and_download_nothing(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path
