@@ -63,6 +63,13 @@ def list_(kind: Annotated[Kind, typer.Argument()], as_json: AsJson = False) -> N
         typer.echo(f"no {kind.value}")
 
 
+def reference() -> None:
+    """Print every file format, key by key, as Markdown."""
+    from benchmark.report.reference import reference as text
+
+    typer.echo(text())
+
+
 def show(
     kind: Annotated[Kind, typer.Argument()],
     name: Annotated[str, typer.Argument()],

@@ -207,17 +207,17 @@ class TaskSpec(Spec):
     version: Annotated[int, Field(ge=1, strict=True)] = Field(
         description="Raised whenever results stop being comparable."
     )
-    title: str
-    question: str
-    licence: str
+    title: str = Field(description="Of the report and of its pages.")
+    question: str = Field(description="What the task asks, in one sentence.")
+    licence: str = Field(description="Of the data, as an SPDX id.")
     probe: Probe
     data: DataBlock | None = None
     degradation: Degradation
-    axes: list[Axis] = Field(min_length=1)
-    headline_axis: ColumnName
+    axes: list[Axis] = Field(min_length=1, description="Columns whose levels are the groups.")
+    headline_axis: ColumnName = Field(description="The one of the first table.")
     metrics: Metrics
-    systems: list[Name]
-    hosts: list[HostStudy] = []
+    systems: list[Name] = Field(description="Enhancers measured if nobody names others.")
+    hosts: list[HostStudy] = Field(default=[], description="Networks that are trained here.")
     representation: Representation | None = None
     distribution: Distribution | None = None
     protocol: Annotated[
@@ -226,7 +226,7 @@ class TaskSpec(Spec):
     ] = None
     sanity: bool = Field(default=False, description="Check structure metrics on this dataset.")
     policy: Policy = Policy()
-    profiles: dict[ProfileName, Profile]
+    profiles: dict[ProfileName, Profile] = Field(description="How much work a run does.")
     limits: list[str] = Field(min_length=1, description="What must not be concluded.")
 
     @model_validator(mode="after")
