@@ -179,6 +179,15 @@ def test_an_onnx_model_runs(tmp_path: Path, shape: tuple[int | str, ...]) -> Non
 
 
 @pytest.mark.usefixtures("_runtime")
+def test_an_onnx_model_leaves_the_processor_as_it_was(tmp_path: Path) -> None:
+    smallest = np.array([np.nextafter(0.0, 1.0)])
+    enhancer = OnnxEnhancer(onnx_file(tmp_path / "m.onnx", ("b", 3, "h", "w")))
+    assert (smallest * 1.0 > 0).all()
+    enhancer.enhance(images(2))
+    assert (smallest * 1.0 > 0).all()
+
+
+@pytest.mark.usefixtures("_runtime")
 def test_an_onnx_model_of_fixed_size_refuses_others(tmp_path: Path) -> None:
     enhancer = OnnxEnhancer(onnx_file(tmp_path / "m.onnx", (2, 3, 6, 5)))
     with pytest.raises(DataError, match="6 x 5 pixels, not 6 x 9"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ class OnnxEnhancer(Enhancer):
         if not file.is_file():
             raise WeightsError("no such file", where=str(file), mend="check the path")
         try:
-            self._session = runtime.InferenceSession(
-                str(file), _options(runtime), providers=["CPUExecutionProvider"]
-            )
+            with _contained():
+                self._session = runtime.InferenceSession(
+                    str(file), _options(runtime), providers=["CPUExecutionProvider"]
+                )
         # onnxruntime's errors share no base class but Exception
         except Exception as error:
             first = str(error).strip().splitlines()[0]
@@ -66,10 +68,11 @@ class OnnxEnhancer(Enhancer):
                 f"the ONNX model takes batches of {step}, which do not divide {len(images)} images",
                 mend="export it with a dynamic batch, or a batch of one",
             )
-        pieces = [
-            self._session.run(None, {self._input: _array(piece)})[0]
-            for piece in torch.split(images, step)
-        ]
+        with _contained():
+            pieces = [
+                self._session.run(None, {self._input: _array(piece)})[0]
+                for piece in torch.split(images, step)
+            ]
         return torch.from_numpy(np.concatenate(pieces)).to(images)
 
 
@@ -91,6 +94,19 @@ def _options(runtime: Any) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return options
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    """Give the calling thread its small numbers back.
+
+    onnxruntime sets the mode of the processor and leaves it: afterwards scipy's KD-tree, which
+    steps from 0 to the next number above it, would never end.
+    """
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _checked_input(session: Any, file: Path) -> tuple[str, list[int | str | None]]:
