@@ -17,9 +17,9 @@ def main() -> None:
     if sys.argv[1:3] not in (["data", "fetch"], ["weights", "fetch"]):
         for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
             os.environ.setdefault(variable, "1")
-    from benchmark.cli.app import app
-
     try:
+        from benchmark.cli.app import app
+
         code = app(standalone_mode=False)
     except EquiluxError as error:
         sys.stderr.write(f"error: {error}\n")

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
 from benchmark.errors import EquiluxError
@@ -47,14 +48,10 @@ def run_in_workers(
     """
     waiting = list(units)
     count = workers or min(_cores(), _MOST_WORKERS)
-    context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    if os.name == "posix":
-        # workers are forked from a server that has imported torch once: they share its memory
-        context.set_forkserver_preload(["benchmark.runner.preload"])
     done: set[tuple[str, str]] = set()
     running: dict[Future[Outcome], Unit] = {}
     planned = {unit.need() for unit in waiting}
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_start_worker)
     try:
         while waiting or running:
             ready = [
@@ -76,6 +73,40 @@ def run_in_workers(
         ) from error
     finally:
         _stop(pool)
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Workers are forked from a server that has imported torch once: they share its memory."""
+    if os.name != "posix":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmark.runner.preload"])
+    _start_server(context)
+    return context
+
+
+def _start_server(context: ForkServerContext) -> None:
+    """Start the fork server with Ctrl-C blocked, which it and its workers inherit, and see it serve.
+
+    It ignores Ctrl-C by itself only after its imports, and these take seconds. A worker that it
+    forks later than the end of an interrupted run would look for what is no longer there. Either
+    would print a traceback over the message of the run.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # its start, part of the server's, would lift the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    first = context.Process(target=_nothing)
+    first.start()
+    first.join()
+
+
+def _nothing() -> None:
+    """What the first process that is forked has to do."""
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

@@ -122,8 +122,9 @@ def assert_group_is_gone(group: int) -> None:
     pytest.fail("workers are still there 20 seconds after the run was killed")
 
 
+@pytest.mark.parametrize("wait", [0.5, 5], ids=["workers-start", "workers-run"])
 def test_interrupted_it_exits_130_and_says_how_to_go_on(
-    tiny_task: Path, command: Callable[..., list[str]], tmp_path: Path
+    tiny_task: Path, command: Callable[..., list[str]], tmp_path: Path, wait: float
 ) -> None:
     # a worker of the test runner ignores Ctrl-C, and what it starts would inherit that
     listen = (
@@ -138,7 +139,11 @@ def test_interrupted_it_exits_130_and_says_how_to_go_on(
         text=True,
         start_new_session=True,
     )
-    time.sleep(8)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("plan:"):
+            break
+    time.sleep(wait)
     assert process.poll() is None, "the run ended before it was interrupted"
     os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
     _, stderr = process.communicate(timeout=60)

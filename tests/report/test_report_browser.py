@@ -103,7 +103,7 @@ def test_everything_can_be_reached_by_tab(watched: Watched, run_folder: Path) ->
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
     page.keyboard.press("Enter")
-    assert page.url.endswith("#main")
+    page.wait_for_url("**#main")
     assert (
         page.evaluate("document.querySelectorAll('[tabindex]:not([tabindex=\"0\"])').length") == 0
     )
