@@ -86,7 +86,7 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 def _start_server(context: ForkServerContext) -> None:
-    """Start the fork server with Ctrl-C blocked, which it and its workers inherit, and see it serve.
+    """Start the fork server, deaf to Ctrl-C as its workers will be, and see it serve.
 
     It ignores Ctrl-C by itself only after its imports, and these take seconds. A worker that it
     forks later than the end of an interrupted run would look for what is no longer there. Either
