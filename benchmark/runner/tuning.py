@@ -19,7 +19,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from benchmark.errors import TrainingError
 from benchmark.files import content_key, write_json, write_with
 from benchmark.progress import Reporter
 from benchmark.runner.plan import make_plan
@@ -96,23 +98,18 @@ def tune_and_test(
         ],
         ignore_index=True,
     )
-    better = tried["score"].to_numpy(np.float64) * _direction(endpoint)
-    taken = np.zeros(len(tried), dtype=bool)
+    taken = best_of_each(tried, direction=_direction(endpoint))
     chosen: dict[str, dict[str, Settings]] = {}
-    for study in request.studies:
-        for arm in ARMS:
-            rows = np.flatnonzero((tried["host"] == study.host) & (tried["arm"] == arm))
-            best = rows[better[rows].argmax()]
-            taken[best] = True
-            number = tried["candidate"].to_numpy(np.int64)[best]
-            chosen.setdefault(study.host, {})[arm] = choices[number][arm]
+    for row in tried[taken].to_dict("records"):
+        chosen.setdefault(row["host"], {})[row["arm"]] = choices[row["candidate"]][row["arm"]]
     tried["chosen"] = taken
     frozen = {
         "task": task.spec.name,
         "profile": request.profile_name,
         "endpoint": endpoint,
         "budget": count,
-        "tried": tried.to_dict("records"),
+        # JSON knows no NaN: a candidate without a score is null
+        "tried": tried.astype(object).where(tried.notna(), None).to_dict("records"),
         "chosen": chosen,
     }
     digest = content_key(frozen)
@@ -130,6 +127,29 @@ def tune_and_test(
     for name, table in (("tried", tried), ("effects", effects)):
         write_with(folder / f"{name}.parquet", partial(table.to_parquet, index=False))
     return Tuned(folder, digest, tried, effects, endpoint, run)
+
+
+def best_of_each(tried: pd.DataFrame, *, direction: int) -> NDArray[np.bool_]:
+    """Which rows are the best candidate of their host and arm; of equals the first.
+
+    Args:
+        tried: ``host, arm, score``; NaN where the training broke down or nothing was measured.
+        direction: +1 if a higher score is better, -1 if a lower one is.
+
+    Raises:
+        TrainingError: if no candidate of an arm has a score.
+    """
+    taken = np.zeros(len(tried), dtype=bool)
+    for (host, arm), rows in tried.groupby(["host", "arm"], sort=False).indices.items():
+        better = direction * tried["score"].to_numpy(np.float64)[rows]
+        if np.isnan(better).all():
+            raise TrainingError(
+                f"none of the {len(rows)} candidates of the arm {arm} could be judged",
+                where=str(host),
+                mend="look at one of them with `python -m benchmark run`",
+            )
+        taken[rows[np.nanargmax(better)]] = True
+    return taken
 
 
 def _scores(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmark.errors import TrainingError
 from benchmark.files import content_key
 from benchmark.progress import Reporter
 from benchmark.runner import tuning
@@ -17,7 +18,7 @@ from benchmark.runner.plan import make_plan
 from benchmark.runner.request import Request, resolve
 from benchmark.runner.run import Run
 from benchmark.runner.store import Store
-from benchmark.runner.tuning import ARMS, SEED, candidates, tune_and_test
+from benchmark.runner.tuning import ARMS, SEED, best_of_each, candidates, tune_and_test
 from benchmark.runner.units import VALIDATION_SEED
 from benchmark.spec.catalogue import find_task
 from benchmark.training import Recipe
@@ -59,7 +60,8 @@ def test_trials_see_other_people_than_the_test_and_other_seeds(request_: Request
 def test_the_best_of_either_arm_is_frozen_and_then_tested(
     request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = {"matched": [0.5, 0.7, 0.6], "cals": [0.4, 0.1, 0.9]}
+    # the training of a candidate may break down, and then it has no score
+    scores = {"matched": [np.nan, 0.7, 0.6], "cals": [0.4, 0.1, 0.9]}
     tested: list[Request] = []
 
     def judged(request: Request, choice: Any, endpoint: str, **options: Any) -> pd.DataFrame:
@@ -90,3 +92,17 @@ def test_the_best_of_either_arm_is_frozen_and_then_tested(
     frozen = json.loads((found.folder / "frozen.json").read_text())
     assert frozen.pop("digest") == content_key(frozen) == found.digest
     assert frozen["chosen"] == {"curve": json.loads(json.dumps(expected))}
+
+
+def test_a_candidate_whose_training_broke_down_is_never_the_best() -> None:
+    tried = pd.DataFrame(
+        {
+            "host": "curve",
+            "arm": ["matched", "cals"] * 3,
+            "score": [np.nan, 0.2, 0.4, np.nan, 0.5, 0.2],
+        }
+    )
+    assert best_of_each(tried, direction=1).tolist() == [False, True, False, False, True, False]
+    assert best_of_each(tried, direction=-1).tolist() == [False, True, True, False, False, False]
+    with pytest.raises(TrainingError, match="none of the 3 candidates of the arm cals"):
+        best_of_each(tried.assign(score=[1.0, np.nan] * 3), direction=1)
