@@ -11,11 +11,10 @@ from typing import Any
 
 import yaml
 
-from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.adapters.outside import locate
 from benchmark.errors import EquiluxError, StoreError
 from benchmark.files import write_text
-from benchmark.spec.naming import name_conflict
+from benchmark.runner.standing import licence_problem, name_problem
 from benchmark.spec.origin import Origin, parse_origin
 from benchmark.spec.submission import SubmissionSpec, read_submission, submission_folder
 from benchmark.weights.store import default_folder
@@ -91,14 +90,13 @@ def _checked(content: Mapping[str, Any]) -> SubmissionSpec:
 
 
 def _refuse_conflicts(spec: SubmissionSpec, folder: Path) -> None:
-    from benchmark.enhancers.hosts import HOSTS
-
     taken = {p.relative_to(folder).with_suffix("").as_posix() for p in folder.glob("*/*.yaml")}
-    own = {spec.origin.target} if spec.origin.form == "registered" else set()
-    reserved = {*ENHANCERS.names(), *HOSTS.names()} - own
-    why = name_conflict(spec.owner, spec.name, taken=taken, reserved=reserved)
-    if why:
-        raise EquiluxError(why, where=spec.full_name, mend="choose another name")
+    for why, mend in (
+        (name_problem(spec, taken), "choose another name"),
+        (licence_problem(spec), "give the licence that it is registered under"),
+    ):
+        if why:
+            raise EquiluxError(why, where=spec.full_name, mend=mend)
 
 
 def _named(given: Origin, name: str, source: Path) -> Origin:

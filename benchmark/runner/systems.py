@@ -89,6 +89,15 @@ def runs_of(
     raise unknown_name("system", name, tuple(sorted({*ENHANCERS.names(), *hosts})))
 
 
+def is_host(spec: SubmissionSpec) -> bool:
+    """Whether a submission is trained here; some names are both, then its arms decide."""
+    from benchmark.enhancers.hosts import HOSTS
+
+    name = spec.origin.target
+    registered = spec.origin.form == "registered" and name in HOSTS
+    return registered and (bool(spec.arms) or name not in ENHANCERS)
+
+
 def submission_file(reference: str) -> Path:
     """The file behind ``owner/name`` or behind the path of a YAML file.
 
@@ -138,7 +147,7 @@ def _submitted(reference: str, *, seeds: Sequence[int], trust: bool) -> tuple[Sy
         return (SystemRun(name, "", -1, str(origin), found, spec),)
     from benchmark.enhancers.hosts import HOSTS
 
-    if origin.target in HOSTS and (spec.arms or origin.target not in ENHANCERS):
+    if is_host(spec):
         return tuple(
             SystemRun(name, arm, seed, origin.target, None, spec)
             for arm in _arms(spec)

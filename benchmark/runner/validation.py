@@ -14,23 +14,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.adapters.outputs import OutputFolder
 from benchmark.enhancers.adapters.outside import Outside, locate
 from benchmark.enhancers.contamination import LEAKS, declared, remark
 from benchmark.errors import EquiluxError
 from benchmark.paths import CHECKOUT
 from benchmark.progress import Reporter
-from benchmark.runner.systems import BOTH_ARMS
+from benchmark.runner.standing import licence_problem, name_problem
+from benchmark.runner.systems import BOTH_ARMS, is_host, runs_of
 from benchmark.spec.catalogue import TaskFolder, mapping_files
-from benchmark.spec.naming import name_conflict
 from benchmark.spec.submission import SubmissionSpec, submission_names
 
 State = Literal["ok", "failed", "note", "unchecked"]
@@ -40,6 +39,9 @@ _NON_COMMERCIAL = re.compile(r"-NC\b|LicenseRef", re.IGNORECASE)
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
 _CONTRACT = "benchmark.enhancers.adapters.contract"
 IMPORT_SECONDS = 180.0
+
+#: What needs the enhancer itself.
+_RUN = ("import", "output contract")
 
 #: What no check here can tell, said at the end of every checklist.
 BEYOND = (
@@ -102,7 +104,7 @@ def validate(
         reporter: for progress.
         seconds: that the process with the enhancer may take.
     """
-    checks = [Check("schema", "ok", f"format {spec.format}, {path.name}"), _name(spec, path)]
+    checks = [Check("schema", "ok", f"format {spec.format}, {path.name}"), _name(spec)]
     checks.append(_licence(spec))
     parameters, milliseconds = 0, None
     outside: Outside | None = None
@@ -110,6 +112,8 @@ def validate(
         outside = _bytes(spec, path)
     except EquiluxError as error:
         checks.append(Check("digest", "failed", _one(error)))
+        why = "only tried when its bytes are the declared ones"
+        checks += _unchecked([*_RUN, *_smokes(tasks)], why)
     else:
         checks.append(_digest(outside))
         wanted = _wanted(spec, outside, trust=trust)
@@ -182,17 +186,15 @@ def _clean_environment() -> dict[str, str]:
     return kept | offline | {"PYTHONPATH": os.pathsep.join(here), "OMP_NUM_THREADS": "1"}
 
 
-def _name(spec: SubmissionSpec, path: Path) -> Check:
-    from benchmark.enhancers.hosts import HOSTS
-
-    taken = set(submission_names()) - {spec.full_name}
-    own = spec.origin.target if spec.origin.form == "registered" else ""
-    reserved = {*ENHANCERS.names(), *HOSTS.names()} - {own}
-    why = name_conflict(spec.owner, spec.name, taken=taken, reserved=reserved)
+def _name(spec: SubmissionSpec) -> Check:
+    why = name_problem(spec, set(submission_names()) - {spec.full_name})
     return Check("name", "failed" if why else "ok", why or f"{spec.full_name} is nobody else's")
 
 
 def _licence(spec: SubmissionSpec) -> Check:
+    why = licence_problem(spec)
+    if why:
+        return Check("licence", "failed", why)
     limited = _NON_COMMERCIAL.search(spec.licence) is not None
     detail = spec.licence + (": restricts what users may do with it" if limited else "")
     return Check("licence", "note" if limited else "ok", detail)
@@ -200,8 +202,6 @@ def _licence(spec: SubmissionSpec) -> Check:
 
 def _bytes(spec: SubmissionSpec, path: Path) -> Outside | None:
     """What is submitted, found and compared with its digest; None for a registered name."""
-    from benchmark.runner.systems import runs_of
-
     if spec.origin.form == "registered":
         runs_of(str(path), seeds=(0,), hosts=(), trust=False)  # refuses what it must
         return None
@@ -218,9 +218,7 @@ def _digest(outside: Outside | None) -> Check:
 def _wanted(spec: SubmissionSpec, outside: Outside | None, *, trust: bool) -> dict[str, Any] | None:
     """What the process is to build; None where nothing may or can be built."""
     if outside is None:
-        target = spec.origin.target
-        is_host = bool(spec.arms) or target not in ENHANCERS
-        return {"form": "host" if is_host else "registered", "name": target}
+        return {"form": "host" if is_host(spec) else "registered", "name": spec.origin.target}
     if not outside.maps_pixels or (outside.origin.form == "code" and not trust):
         return None
     form, name = outside.origin.reader, outside.origin.target
@@ -232,12 +230,21 @@ def _not_run(outside: Outside | None) -> list[Check]:
         why = "pictures made elsewhere: there is nothing to run"
     else:
         why = "code from outside runs only with --trust"
-    return [Check(name, "unchecked", why) for name in ("import", "output contract")]
+    return _unchecked(_RUN, why)
+
+
+def _unchecked(names: Iterable[str], why: str) -> list[Check]:
+    return [Check(name, "unchecked", why) for name in names]
+
+
+def _smokes(tasks: Sequence[TaskFolder]) -> list[str]:
+    return [f"smoke {task.spec.name}" for task in tasks]
 
 
 def _contract(found: Mapping[str, Any]) -> Iterator[Check]:
     if "error" in found:
         yield Check("import", "failed", _first_line(str(found["error"])))
+        yield from _unchecked(_RUN[1:], "only tried when it can be built")
         return
     yield Check("import", "ok", "built in a clean process")
     for each in found["findings"]:
@@ -263,8 +270,7 @@ def _tried(
     if outside is not None and not outside.maps_pixels:
         return [_coverage(outside, task) for task in tasks]
     if not able:
-        why = "only tried when everything before is well"
-        return [Check(f"smoke {task.spec.name}", "unchecked", why) for task in tasks]
+        return _unchecked(_smokes(tasks), "only tried when everything before is well")
     return [_smoke(path, task, trust=trust, cache=cache, reporter=reporter) for task in tasks]
 
 

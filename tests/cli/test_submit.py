@@ -29,7 +29,7 @@ ANSWERS = {
     "--owner": "someone",
     "--name": "brightnet",
     "--title": "BrightNet",
-    "--licence": "mit",
+    "--licence": "apache-2.0",
     "--contact": "someone@example.org",
     "--responsible-use": "Not for evidence.",
 }
@@ -107,7 +107,7 @@ def test_answers_become_a_file_with_its_weights_beside(tmp_path: Path, naf: Path
     assert str(path) in output
     spec = read_submission(path)
     assert spec.enhancer == "spandrel:brightnet.safetensors"
-    assert spec.licence == "MIT"
+    assert spec.licence == "Apache-2.0"
     assert spec.training_data[0].evidence == "README: part 1"
     assert path.with_name("brightnet.safetensors").read_bytes() == naf.read_bytes()
     found = checked(path, tmp_path / "cache")
@@ -125,7 +125,7 @@ def torch_tensors(path: Path) -> list[Tensor]:
 
 def test_questions_are_asked_one_by_one(tmp_path: Path) -> None:
     said = "\n".join(
-        ["gamma", "someone", "mygamma", "A gamma", "MIT", "none", "me", "Not for evidence.", ""]
+        ["gamma", "someone", "mygamma", "A gamma", "apache-2.0", "none", "me", "Not for evidence.", ""]
     )
     result = CliRunner().invoke(app, ["submit", "new", "--out", str(tmp_path)], input=said)
     assert result.exit_code == 0, result.output
@@ -165,6 +165,20 @@ def test_a_name_is_taken_once_and_a_file_must_be_there(tmp_path: Path, naf: Path
         with pytest.raises(EquiluxError, match=message):
             new(folder, enhancer, "--learned-nothing")
     assert tree(folder) == before
+
+
+def test_a_registered_enhancer_has_one_licence(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    with pytest.raises(EquiluxError, match="but clahe is registered under BSD-3-Clause"):
+        new(folder, "clahe", "--learned-nothing", licence="Apache-2.0")
+    with pytest.raises(EquiluxError, match="MIT, but curve is registered"):
+        new(folder, "curve", "--learned-nothing", "--arm", "matched", licence="MIT")
+    assert not folder.exists()
+    new(folder, "clahe", "--learned-nothing", licence="BSD-3-Clause")
+    path = folder / "someone" / "brightnet.yaml"
+    assert states(checked(path, tmp_path / "cache"))["licence"] == "ok"
+    path.write_text(path.read_text().replace("BSD-3-Clause", "MIT"), encoding="utf-8")
+    assert states(checked(path, tmp_path / "cache"))["licence"] == "failed"
 
 
 def test_other_bytes_than_declared_fail_and_nothing_is_run(tmp_path: Path, naf: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.enhancers import ENHANCERS
 from benchmark.errors import EquiluxError, SpecError, UnknownNameError
+from benchmark.runner.standing import licence_problem, name_problem
+from benchmark.runner.systems import runs_of
 from benchmark.spec import submission
 from benchmark.spec.datasets import DATASETS, OVERLAPS
 from benchmark.spec.naming import confusable, name_conflict, skeleton
@@ -42,11 +43,10 @@ def test_every_committed_submission_is_sound_and_nobody_s_double() -> None:
     assert names
     for name in names:
         found = find_submission(name)
-        assert found.origin.form != "registered" or found.origin.target in ENHANCERS
-        own = {found.origin.target}
-        taken = set(names) - {name}
-        reserved = set(ENHANCERS.names()) - own
-        assert not name_conflict(found.owner, found.name, taken=taken, reserved=reserved)
+        assert not name_problem(found, set(names) - {name})
+        assert not licence_problem(found)
+        if found.origin.form == "registered":
+            assert runs_of(name, seeds=(0,), hosts=(), trust=False)
 
 
 def test_a_wrong_name_gets_suggestions() -> None:
