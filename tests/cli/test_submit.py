@@ -125,7 +125,7 @@ def torch_tensors(path: Path) -> list[Tensor]:
 
 def test_questions_are_asked_one_by_one(tmp_path: Path) -> None:
     said = "\n".join(
-        ["gamma", "someone", "mygamma", "A gamma", "apache-2.0", "none", "me", "Not for evidence.", ""]
+        ["gamma", "someone", "mygamma", "A", "apache-2.0", "none", "me", "Not yet.", ""]
     )
     result = CliRunner().invoke(app, ["submit", "new", "--out", str(tmp_path)], input=said)
     assert result.exit_code == 0, result.output
