@@ -135,6 +135,7 @@ PLUGINS.add(
     "skf",
     "benchmark.enhancers.skf.plug:with_scene_knowledge",
     summary="with semantic features at its taps (SKF, Wu et al., CVPR 2023)",
+    assets=("probe-scenes",),
 )
 PLUGINS.add(
     "blind",

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.assets import load_record
+from benchmark.enhancers.hosts import PLUGINS
+from benchmark.judges.semantics import ASSET as SCENES
+from benchmark.losses import LOSSES
 from benchmark.losses.own import OWN
 from benchmark.runner.request import Request
 from benchmark.runner.systems import SystemRun
@@ -16,8 +19,6 @@ from benchmark.schedules.unsupervised import UNSUPERVISED
 from benchmark.training.recipe import Recipe
 from benchmark.weights import require
 
-#: The suite's own networks that loss terms look through.
-_LOSS_ASSETS = ("face-embedder", "sign-reader")
 #: Settings that a calibration depends on; arms that share them share it.
 _CALIBRATED = ("batch", "scale", "scale_samples", "terms", "threads")
 
@@ -41,11 +42,11 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
                 trainings[run] = _uncalibrated(request, run, pool, recipe)
                 continue
             payload = {"host": study.host, "seed": run.seed, "steps": training.steps}
-            payload["assets"] = _assets(*_LOSS_ASSETS)
+            scaled = {name: value for name, value in recipe.items() if name in _CALIBRATED}
             calibration = Unit(
                 "calibrate",
                 f"{study.host} seed {run.seed}",
-                payload | _settings({k: v for k, v in recipe.items() if k in _CALIBRATED}),
+                payload | _settings(scaled) | _looked_through(study.host, scaled),
                 {"pool": pool.need()},
                 request.device,
             )
@@ -58,7 +59,10 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
             trainings[run] = Unit(
                 "train",
                 run.title,
-                payload | {"arm": run.arm} | _settings(recipe),
+                payload
+                | {"arm": run.arm}
+                | _settings(recipe)
+                | _looked_through(study.host, recipe),
                 needs,
                 request.device,
             )
@@ -89,6 +93,28 @@ def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {"recipe": dict(recipe)} if recipe else {}
 
 
+def _looked_through(host: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Digests of the networks that the terms, the adversary and the host's plug-ins look through.
+
+    Raises:
+        UnknownNameError: for a loss term that does not exist.
+        WeightsError: if weights are absent, with the command that brings them.
+    """
+    chosen = Recipe.from_dict(recipe)
+    metas = [LOSSES.entry(term).meta for term in chosen.terms] + _plugged(host)
+    assets = {name for meta in metas for name in meta.get("assets", ())}
+    if chosen.adversary is not None:
+        assets.add(SCENES)
+    weights = {name for meta in metas for name in meta.get("weights", ())}
+    found: dict[str, Any] = {"assets": _assets(*sorted(assets))}
+    return found | ({"weights": _weights(*sorted(weights))} if weights else {})
+
+
+def _plugged(host: str) -> list[Mapping[str, Any]]:
+    """What is declared of the plug-ins of ``host+plug-in``."""
+    return [PLUGINS.entry(name).meta for name in host.split("+")[1:]]
+
+
 def _uncalibrated(request: Request, run: SystemRun, pool: Unit, recipe: Mapping[str, Any]) -> Unit:
     """The training of an arm that weighs its terms itself, or as a host's authors do.
 
@@ -101,6 +127,7 @@ def _uncalibrated(request: Request, run: SystemRun, pool: Unit, recipe: Mapping[
     else:
         arm = UNSUPERVISED.get(run.arm)
         assets, weights = (tuple(filter(None, [name])) for name in (arm.asset, arm.weights))
+    plugged = (name for meta in _plugged(run.enhancer) for name in meta.get("assets", ()))
     return Unit(
         "train",
         run.title,
@@ -109,8 +136,8 @@ def _uncalibrated(request: Request, run: SystemRun, pool: Unit, recipe: Mapping[
             "arm": run.arm,
             "seed": run.seed,
             "steps": request.profile.training.steps,
-            "assets": _assets(*assets),
-            "weights": {name: require(name).sha256 for name in weights},
+            "assets": _assets(*assets, *plugged),
+            "weights": _weights(*weights),
         }
         | _settings(recipe),
         {"pool": pool.need()},
@@ -121,3 +148,12 @@ def _uncalibrated(request: Request, run: SystemRun, pool: Unit, recipe: Mapping[
 def _assets(*names: str) -> dict[str, str]:
     """Digests of the suite's own weights that a unit looks through: new weights, new results."""
     return {name: load_record(name).sha256 for name in names}
+
+
+def _weights(*names: str) -> dict[str, str]:
+    """Digests of published weights that a unit looks through.
+
+    Raises:
+        WeightsError: if they are absent, with the command that brings them.
+    """
+    return {name: require(name).sha256 for name in names}

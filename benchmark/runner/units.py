@@ -41,25 +41,27 @@ DATA_SEED = 20_230_617
 #: Of data that steer a training or choose between several; neither trained on nor tested on.
 VALIDATION_SEED = 19_991_231
 
+_BANKS = ("judges.semantics", "judges.outside_segmenters", "judges.hrnet")
 _TRAINING = (
-    *("training", "losses", "schedules", "imaging", "enhancers"),
-    *("judges.embedder", "judges.signs", "judges.signs_net"),
+    *("training", "losses", "schedules", "imaging", "enhancers", "contexts.regions"),
+    *("judges.embedder", "judges.signs", "judges.signs_net", "metrics.perceptual"),
+    *_BANKS,
 )
 
 #: Packages whose source decides what a stage computes; a change in one invalidates the stage.
 _CODE: dict[Stage, tuple[str, ...]] = {
-    "data": ("data", "probes", "imaging", "judges.landmarks"),
+    "data": ("data", "probes", "imaging", "judges.landmarks", "judges.detection", "judges.chips"),
     "pool": ("data", "probes", "imaging", "contexts", "training.pool", "training.pools"),
     "calibrate": _TRAINING,
     "train": _TRAINING,
-    "enhance": ("enhancers", "imaging", "contexts.router"),
+    "enhance": ("enhancers", "imaging", "contexts", *_BANKS),
     "prepare": ("metrics", "judges", "imaging"),
     "score": ("metrics", "judges", "imaging"),
     "observe": ("judges", "imaging"),
     "invent": ("metrics.structure", "judges", "imaging"),
-    "sanity": ("metrics", "judges", "imaging"),
+    "sanity": ("metrics", "judges", "imaging", "data.degradations"),
     "retrain": ("judges", "imaging", "probes.signs", "assets"),
-    "analyse": ("fairness",),
+    "analyse": ("fairness", "runner.tables", "runner.statistics", "runner.sets"),
 }
 
 #: Distributions whose release can change the numbers of a stage.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.assets import AssetRecord, load_record
-from benchmark.errors import SpecError
+from benchmark.errors import SpecError, WeightsError
 from benchmark.runner import trainings as module
 from benchmark.runner.plan import Plan, make_plan
 from benchmark.runner.request import resolve
@@ -114,3 +114,32 @@ def test_people_of_another_seed_are_other_data() -> None:
     assert plan.data.key != planned().data.key
     assert plan.data.payload["seed"] == 5
     assert [u.key for u in plan.shared] == [u.key for u in planned().shared]
+
+
+@pytest.mark.parametrize(
+    ("changes", "looked_through"),
+    [
+        ({}, {"face-embedder", "sign-reader"}),
+        ({"host": "curve+skf"}, {"face-embedder", "sign-reader", "probe-scenes"}),
+        ({"host": "curve+blind"}, {"face-embedder", "sign-reader"}),
+        ({"recipe": {"terms": ["charbonnier", "sch"]}}, {"probe-scenes"}),
+        (
+            {"recipe": {"terms": ["charbonnier"], "adversary": {"form": "semantic"}}},
+            {"probe-scenes"},
+        ),
+    ],
+)
+def test_a_training_is_another_when_what_it_looks_through_is(
+    changes: dict[str, object], looked_through: set[str]
+) -> None:
+    trainings = with_study(**changes).trainings
+    assert trainings
+    assert all(set(unit.payload["assets"]) == looked_through for unit in trainings.values())
+
+
+def test_absent_weights_of_a_loss_term_are_named_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EQUILUX_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="weights fetch vgg16"):
+        with_study(recipe={"terms": ["charbonnier", "lpips-vgg"]})
