@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmark.cli.app import app
@@ -11,7 +15,14 @@ from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.published.outputs import PUBLISHED_OUTPUTS
 from benchmark.errors import UnknownNameError
 from benchmark.metrics import metric_specs
-from benchmark.papers import FLAGS, find_paper, paper_names, side_by_side, tables_on
+from benchmark.papers import (
+    FLAGS,
+    find_paper,
+    not_printed,
+    paper_names,
+    side_by_side,
+    tables_on,
+)
 
 SKF = find_paper("skf")
 
@@ -64,11 +75,17 @@ def test_the_numbers_add_up_to_what_the_paper_says_of_them() -> None:
 
 
 def test_flags_are_where_they_belong() -> None:
-    flagged = {row.system for table in SKF.tables for row in table.rows if row.flag}
-    assert {"ISSR", "LLFlow-S", "LLFlow-S-SKF", "LLFlow-L", "LLFlow-L-SKF"} <= flagged
-    rows = [row for table in SKF.tables for row in table.rows]
-    assert all(row.flag for row in rows if row.system.startswith(("LLFlow", "ISSR")))
-    assert not [row.ours for row in rows if row.system == "ISSR" and row.ours]
+    for paper in map(find_paper, paper_names()):
+        for table in paper.tables:
+            for row in table.rows:
+                host = row.system.partition("-")[0] if "on KinD++" not in table.title else "KinD++"
+                takes = {"LLFlow": "brightness", "KinD": "illumination", "KinD++": "illumination"}
+                expected = f"ground-truth-{takes[host]}" if host in takes else None
+                if host == "ISSR":
+                    expected = "reported-only"
+                    assert row.ours is None
+                # MEF, LIME, NPE and DICM have no ground truth that could be taken from
+                assert row.flag == (expected if table.dataset else None), (table.title, row)
 
 
 def test_printed_and_measured_stay_apart() -> None:
@@ -86,13 +103,14 @@ def test_printed_and_measured_stay_apart() -> None:
     }
     assert rows["ISSR"].measured["psnr"] is None
     assert rows["LLFlow-S-SKF"].flag == "ground-truth-brightness"
-    assert rows["mine"].printed["psnr"] is None
-    assert rows["mine"].measured["psnr"] == 30.0
+    assert rows["LLFlow-S-SKF"].label == "LLFlow-S-SKF (1)"
+    assert set(rows) == {row.system for row in SKF.tables[0].rows}
+    assert not_printed(measured, "lol-v1") == ["mine"]
 
 
 def test_tables_are_found_by_their_data() -> None:
     names = {(paper.name, table.table) for paper, table in tables_on("lol-v1")}
-    assert {("skf", "1"), ("skf", "2"), ("iat", "README")} <= names
+    assert {("skf", "1"), ("skf", "2"), ("iat", "README"), ("llflow", "README")} <= names
     assert not tables_on("drive")
 
 
@@ -101,3 +119,45 @@ def test_commands_print_them(command: list[str]) -> None:
     result = CliRunner().invoke(app, ["papers", *command])
     assert result.exit_code == 0, result.output
     assert "CVPR 2023" in result.output
+
+
+def test_a_table_for_a_page_has_the_digits_that_were_printed() -> None:
+    result = CliRunner().invoke(app, ["papers", "show", "llflow", "--markdown"])
+    assert result.exit_code == 0, result.output
+    assert "| KinD (2) | 20.87 | 0.80 | 0.17 |" in result.output
+    assert "(2) its authors' test on LOL takes the illumination ratio" in result.output
+
+
+def on_disk(folder: Path) -> Path:
+    """Two pairs that are laid out as LOL v1 is."""
+    for part, light in (("low", 20), ("high", 120)):
+        (folder / part).mkdir(parents=True)
+        for number in (1, 22):
+            pixels = np.random.default_rng(number).integers(0, light, (48, 64, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / part / f"{number}.png")
+    return folder
+
+
+def test_everything_at_hand_is_measured_beside_what_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EQUILUX_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    lol = on_disk(tmp_path / "lol")
+    places = ["--cache", str(tmp_path / "cache"), "--runs", str(tmp_path / "runs")]
+    name = "outputs:high"
+    asked = ["--all", "--system", f"outputs:{lol / 'high'}"]
+    command = ["papers", "compare", "--data", str(lol), *asked, *places]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    # of classical methods one is printed; of the rest there are our numbers alone
+    alone = result.output.partition("In none of these tables")[2]
+    assert [line.split()[0] for line in alone.splitlines()[3:6]] == ["gamma", "clahe", name]
+    assert "14 of the 15 test scenes" in result.output
+    assert "lpips-alex is not measured here" in result.output
+    assert "weights fetch alexnet" in result.output
+    assert "zero-dce:" not in result.output
+    again = CliRunner().invoke(app, [*command, "--json"])
+    content = json.loads(again.output)
+    assert content["not_printed"][name]["psnr"] == 100
+    assert {table["paper"] for table in content["tables"]} == {"skf", "iat", "llflow"}

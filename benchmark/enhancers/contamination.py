@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from benchmark.spec.datasets import OTHER, OVERLAPS
+from benchmark.spec.datasets import DATASETS, OTHER, shared
 from benchmark.spec.submission import Learned
 
 How = Literal["trained", "unpaired", "overlaps", "none", "unknown"]
@@ -24,6 +24,8 @@ _MEANING: Mapping[How, str] = {
     "none": "is said not to have seen it",
     "unknown": "nobody says whether it has seen it",
 }
+
+_LEARNED = frozenset({"trained", "unpaired"})
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ _SAME_IMAGES = Seen("sice", "unpaired", "README: the training images of Zero-DCE
 _NO_LOL = Seen("lol-v1", "none", "training data named in paper and repository hold no LOL")
 _FIVEK = Seen("mit-adobe-5k", "trained", "README: the model trained on FiveK")
 _LOL_PAIRS = Seen("lol-v1", "trained", "README: the model trained on LOL")
-_LOL_V2 = Seen("lol-v1", "overlaps", "LOL v2 continues LOL v1; shared images not counted")
 _SKF_LOL = Seen("lol-v1", "trained", "paper: its 485 training pairs")
 
-#: Per system, everything that is known; what is not listed is unknown.
+#: Per system, everything that somebody says; what is not listed is unknown, unless it shares
+#: pictures with what is (:func:`all_seen`).
 SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
     {
         "zero-dce": (_SICE, _NO_LOL),
@@ -101,12 +103,12 @@ SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
                 "README: its 485 training pairs; the best epoch was chosen on the 15 test pairs",
             ),
         ),
-        "iat-lol-v2": (Seen("lol-v2", "trained", "README: LOL-v2-real"), _LOL_V2),
+        "iat-lol-v2": (Seen("lol-v2", "trained", "README: LOL-v2-real"),),
         "iat-exposure": (Seen("msec", "trained", "README: the exposure dataset"), _NO_LOL),
         "retinexnet": (
             Seen("lol-v1", "trained", "README: train on LOL; it does not name this file's data"),
         ),
-        "drbn": (Seen("lol-v2", "trained", "README: 'we use LOL-v2'"), _LOL_V2),
+        "drbn": (Seen("lol-v2", "trained", "README: 'we use LOL-v2'"),),
         "llflow-s-skf": (_SKF_LOL,),
         "drbn-skf": (_SKF_LOL,),
         "kind": (Seen("lol-v1", "trained", "training code: our485 of LOL"),),
@@ -121,17 +123,14 @@ SEEN: Mapping[str, tuple[Seen, ...]] = MappingProxyType(
         "hwmnet-lol": (_LOL_PAIRS,),
         "hwmnet-fivek": (_FIVEK, _NO_LOL),
         "snr-lol-v1": (_LOL_PAIRS,),
-        "snr-lol-v2-real": (Seen("lol-v2", "trained", "README: LOL-v2-real"), _LOL_V2),
+        "snr-lol-v2-real": (Seen("lol-v2", "trained", "README: LOL-v2-real"),),
         "snr-lol-v2-synthetic": (
             Seen("lol-v2-synthetic", "trained", "README: LOL-v2-synthetic"),
             Seen("lol-v1", "unknown", "nobody says what LOL-v2-synthetic shares with it"),
         ),
         "llflow-s": (_LOL_PAIRS,),
         "llflow-l": (_LOL_PAIRS,),
-        "llflow-l-lol-v2": (
-            Seen("lol-v2", "trained", "training code: both parts of LOL v2"),
-            _LOL_V2,
-        ),
+        "llflow-l-lol-v2": (Seen("lol-v2", "trained", "training code: both parts of LOL v2"),),
     }
 )
 
@@ -172,27 +171,39 @@ LEAKS: Mapping[str, Leak] = MappingProxyType(
 
 def seen(system: str, dataset: str) -> Seen:
     """What ``system`` has seen of ``dataset``; ``unknown`` where nothing is recorded."""
-    for line in SEEN.get(system, ()):
-        if line.dataset == dataset:
-            return line
-    return Seen(dataset, "unknown", "not recorded")
+    lines = SEEN.get(system, ())
+    found = _line(dataset, [(line.dataset, line.how, line.evidence) for line in lines])
+    return found or Seen(dataset, "unknown", "not recorded")
+
+
+def all_seen(system: str) -> tuple[Seen, ...]:
+    """What is known of ``system``: what is recorded, and what shares pictures with that."""
+    named = [line.dataset for line in SEEN.get(system, ())]
+    found = (seen(system, name) for name in dict.fromkeys([*named, *DATASETS]))
+    return tuple(each for each in found if each.how != "unknown" or each.dataset in named)
 
 
 def declared(lines: Sequence[Learned], dataset: str) -> Seen:
-    """What a submission says that it has seen of ``dataset``; what it lists is all of it.
-
-    Data that share images with what it was trained on count as seen.
-    """
-    for line in lines:
-        if line.dataset == dataset:
-            return Seen(dataset, line.how, f"submission: {line.evidence}")
-    for line in lines:
-        shared = OVERLAPS.get(frozenset({line.dataset, dataset}))
-        if shared:
-            return Seen(dataset, "overlaps", f"submission: trained on {line.dataset}; {shared}")
+    """What a submission says that it has seen of ``dataset``; what it lists is all of it."""
+    said = [(line.dataset, line.how, f"submission: {line.evidence}") for line in lines]
+    found = _line(dataset, said)
+    if found:
+        return found
     if any(line.dataset == OTHER or line.how == "unknown" for line in lines):
         return Seen(dataset, "unknown", "the submission names data that have no name here")
     return Seen(dataset, "none", "the submission lists all its training data")
+
+
+def _line(dataset: str, lines: Sequence[tuple[str, How, str]]) -> Seen | None:
+    """What is said of ``dataset``, else of data that share pictures with it."""
+    for name, how, evidence in lines:
+        if name == dataset:
+            return Seen(dataset, how, evidence)
+    for name, how, evidence in lines:
+        common = shared(name, dataset)
+        if common and how in {*_LEARNED, "overlaps"}:
+            return Seen(dataset, "overlaps", f"it learned from {name}, {evidence}; {common}")
+    return None
 
 
 def remark(found: Seen) -> str:
@@ -203,4 +214,4 @@ def remark(found: Seen) -> str:
 
 def trained_on(system: str) -> tuple[str, ...]:
     """Datasets that a system has learned from, with or without references."""
-    return tuple(s.dataset for s in SEEN.get(system, ()) if s.how in {"trained", "unpaired"})
+    return tuple(s.dataset for s in SEEN.get(system, ()) if s.how in _LEARNED)

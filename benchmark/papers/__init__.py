@@ -1,26 +1,32 @@
 """Numbers that papers print, as data with their source, to stand beside ours and never among them.
 
 A printed column has a measured one beside it only where both follow the same protocol; scores that
-use the brightness of the ground truth are flagged, and what nobody can run is a reported row.
+take something from the ground truth are flagged, and what nobody can run is a reported row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.registry import unknown_name
-from benchmark.spec.paper import PaperSpec, PrintedTable
+from benchmark.spec.paper import Flag, PaperSpec, PrintedTable
 from benchmark.spec.yamlfile import read_spec
 
 _FOLDER = Path(__file__).resolve().parent
 
-#: What a flag means, for a footnote.
-FLAGS: Mapping[str, str] = {
-    "ground-truth-brightness": "printed scores use the brightness of the ground truth at test time",
+#: What a flag means, for a footnote; its number is its place here.
+FLAGS: Mapping[Flag, str] = {
+    "ground-truth-brightness": "printed scores are of outputs that were scaled to the brightness "
+    "of the ground truth",
+    "ground-truth-illumination": "its authors' test on LOL takes the illumination ratio of each "
+    "picture from the ground truth; who prints its scores does not say that another was taken",
     "reported-only": "no code or weights were found: nobody here can measure it",
 }
+
+#: Scores at the brightness of the ground truth: a column of its own, which no paper's is.
+AT_BRIGHTNESS = "psnr_gtmean"
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Beside:
     """One row: what was printed and what we measure, metric by metric.
 
     Attributes:
-        system: as the paper calls it; as we do, where the paper does not know it.
+        system: as the paper calls it.
         ours: our name of it; empty where there is none.
         printed: by column of the paper; None where it says nothing.
         measured: by metric of ours; None where it was not measured.
@@ -40,8 +46,18 @@ class Beside:
     ours: str
     printed: Mapping[str, float | None]
     measured: Mapping[str, float | None]
-    flag: str = ""
+    flag: Flag | None = None
     note: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name with the number of its flag."""
+        return self.system + (f" ({flag_number(self.flag)})" if self.flag else "")
+
+
+def flag_number(flag: Flag) -> int:
+    """The number of a flag's footnote."""
+    return [*FLAGS].index(flag) + 1
 
 
 def paper_names() -> tuple[str, ...]:
@@ -74,18 +90,15 @@ def tables_on(dataset: str) -> tuple[tuple[PaperSpec, PrintedTable], ...]:
 def side_by_side(
     paper: PaperSpec, table: PrintedTable, measured: Mapping[str, Mapping[str, float]]
 ) -> list[Beside]:
-    """Join a printed table with measurements by our systems' names.
+    """Join the rows of a printed table with measurements by our systems' names.
 
     Args:
         paper: of the table.
         table: printed.
         measured: by system and metric, means over the dataset of the table.
-
-    Returns:
-        The printed rows in their order, then what only we have measured.
     """
     metrics = [c.ours for c in map(paper.column, table.columns) if c.ours]
-    rows = [
+    return [
         Beside(
             row.system,
             row.ours or "",
@@ -96,16 +109,13 @@ def side_by_side(
         )
         for row in table.rows
     ]
-    known = {row.ours for row in rows}
-    nothing = dict.fromkeys(table.columns)
-    rows += [
-        Beside(name, name, nothing, _of(found, metrics))
-        for name, found in measured.items()
-        if name not in known
-    ]
-    return rows
+
+
+def not_printed(systems: Iterable[str], dataset: str) -> list[str]:
+    """Those of our systems that no table about ``dataset`` has a row of."""
+    printed = {row.ours for _, table in tables_on(dataset) for row in table.rows}
+    return [system for system in systems if system not in printed]
 
 
 def _of(found: Mapping[str, float], metrics: Sequence[str]) -> dict[str, float | None]:
-    """The wanted metrics, and PSNR at the reference's mean, which no paper's column is."""
-    return {metric: found.get(metric) for metric in (*metrics, "psnr_gtmean")}
+    return {metric: found.get(metric) for metric in (*metrics, AT_BRIGHTNESS)}

@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.contamination import LEAKS
 from benchmark.metrics import plan_scorers
-from benchmark.papers import tables_on
+from benchmark.papers import AT_BRIGHTNESS, tables_on
 from benchmark.progress import Reporter
 from benchmark.runner.plan import make_plan
 from benchmark.runner.request import resolve
@@ -21,8 +21,10 @@ from benchmark.runner.store import Store
 from benchmark.spec.catalogue import TaskFolder, mapping_for
 from benchmark.weights import WeightStore
 
-#: Beside those that papers print: how much of an error is brightness alone.
-_ALWAYS = ("psnr", "psnr_gtmean", "ssim_uniform")
+#: Also where no paper prints them; the second tells how much of an error is brightness alone.
+_ALWAYS = ("psnr", AT_BRIGHTNESS, "ssim_uniform")
+
+_CLASSICAL = ("gamma", "clahe", "lime")
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class Measured:
     Attributes:
         dataset: key, as in the papers' tables.
         folder: of the run.
+        metrics: what was measured.
         means: by system and metric, over the pictures that did not fail.
         notes: by system: what it has seen of these data, and how many pictures failed.
-        cautions: about the dataset as a whole.
+        cautions: about the dataset as a whole, and what is missing here.
     """
 
     dataset: str
     folder: Path
+    metrics: tuple[str, ...]
     means: Mapping[str, Mapping[str, float]]
     notes: Mapping[str, str]
     cautions: tuple[str, ...]
@@ -50,6 +54,7 @@ def measure(
     data: str,
     mapping: str,
     systems: tuple[str, ...],
+    everything: bool = False,
     device: str,
     store: Store,
     runs: Path,
@@ -63,6 +68,7 @@ def measure(
         data: the dataset's folder.
         mapping: how it is read; its name is the dataset's key.
         systems: as for a run; empty: the input, and those that papers name and that are at hand.
+        everything: also every published system that is at hand, and the classical methods.
         device: where torch runs.
         store: stage results.
         runs: where the run's folder goes.
@@ -70,14 +76,19 @@ def measure(
         trust: that foreign code may run.
     """
     dataset = mapping_for(data, mapping).name
+    asked = systems
+    if everything or not systems:
+        asked = (*at_hand(dataset, everything=everything), *systems)
+    wanted = metrics_for(dataset)
+    lacking = plan_scorers(wanted).unavailable
     request = resolve(
         task,
         profile="quick",
         device=device,
         data=data,
         mapping=mapping,
-        systems=systems or ("input", *printed_and_at_hand(dataset)),
-        metrics=metrics_for(dataset),
+        systems=asked,
+        metrics=tuple(metric for metric in wanted if metric not in lacking),
         trust=trust,
     )
     done = execute(request, make_plan(request), store=store, runs=runs, reporter=reporter)
@@ -89,34 +100,44 @@ def measure(
         failed = int((mine["status"] != "ok").sum())
         counted = [f"{failed} of {len(mine)} pictures failed"] if failed else []
         notes[row["system"]] = "; ".join([*counted, row["note"]])
-    metrics = [name for name in request.metrics if name in samples]
+    metrics = tuple(name for name in request.metrics if name in samples)
     found: dict[str, dict[str, float]] = {}
     for system, rows in samples.groupby("system", sort=False):
-        means = rows[metrics].mean().dropna()
+        means = rows[[*metrics]].mean().dropna()
         found[str(system)] = {str(metric): float(value) for metric, value in means.items()}
     cautions = [*(request.real.notes() if request.real else ())]
     cautions += [LEAKS[dataset].statement] if dataset in LEAKS else []
-    return Measured(dataset, done.folder, found, notes, tuple(cautions))
+    cautions += [
+        f"{metric} is not measured here, {why.reason}: {why.mend}"
+        for metric, why in lacking.items()
+    ]
+    return Measured(dataset, done.folder, metrics, found, notes, tuple(cautions))
 
 
 def metrics_for(dataset: str) -> tuple[str, ...]:
-    """Metrics by the protocols of the papers' columns, as far as they can be computed here."""
+    """Metrics by the protocols of the papers' columns."""
     named = [
         paper.column(name).ours for paper, table in tables_on(dataset) for name in table.columns
     ]
-    wanted = tuple(dict.fromkeys([*_ALWAYS, *filter(None, named)]))
-    lacking = plan_scorers(wanted).unavailable
-    return tuple(metric for metric in wanted if metric not in lacking)
+    return tuple(dict.fromkeys([*_ALWAYS, *filter(None, named)]))
 
 
-def printed_and_at_hand(dataset: str) -> tuple[str, ...]:
-    """Registered systems that papers print rows of on ``dataset``, where nothing is missing."""
+def at_hand(dataset: str, *, everything: bool = False) -> tuple[str, ...]:
+    """The input, and registered systems of which nothing is missing.
+
+    Args:
+        dataset: whose tables name them.
+        everything: also published and classical systems that no table names.
+    """
     named = [row.ours for _, table in tables_on(dataset) for row in table.rows if row.ours]
+    if everything:
+        entries = map(ENHANCERS.entry, ENHANCERS.names())
+        named += [*_CLASSICAL, *(e.name for e in entries if e.meta.get("kind") == "published")]
     store = WeightStore()
 
-    def at_hand(name: str) -> bool:
+    def complete(name: str) -> bool:
         states = [store.status(each) for each in ENHANCERS.entry(name).meta.get("weights", ())]
         return all(state.path is not None and state.state != "wrong" for state in states)
 
-    registered = [name for name in dict.fromkeys(named) if name in ENHANCERS]
-    return tuple(name for name in registered if name != "input" and at_hand(name))
+    registered = [name for name in dict.fromkeys(("input", *named)) if name in ENHANCERS]
+    return tuple(name for name in registered if complete(name))

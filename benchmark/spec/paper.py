@@ -11,6 +11,7 @@ from benchmark.spec.task import Name
 from benchmark.spec.yamlfile import Spec
 
 Number = Annotated[float, Field(strict=False)]
+Flag = Literal["ground-truth-brightness", "ground-truth-illumination", "reported-only"]
 
 
 class PrintedColumn(Spec):
@@ -29,7 +30,7 @@ class PrintedRow(Spec):
     values: list[Number | None]
     ours: Name | None = Field(default=None, description="The system of this suite it stands for.")
     note: str = Field(default="", description="Why the two need not agree.")
-    flag: Literal["", "ground-truth-brightness", "reported-only"] = ""
+    flag: Flag | None = Field(default=None, description="What sets the printed scores apart.")
 
 
 class PrintedTable(Spec):

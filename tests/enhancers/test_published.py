@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from benchmark.enhancers import ENHANCERS
 from benchmark.enhancers.base import Enhancer
-from benchmark.enhancers.contamination import LEAKS, SEEN, seen, trained_on
+from benchmark.enhancers.contamination import LEAKS, SEEN, all_seen, seen, trained_on
 from benchmark.enhancers.published import PUBLISHED, Published
 from benchmark.enhancers.published.enhancer import Network, PublishedEnhancer, fill
 from benchmark.enhancers.published.zero_dce import ZeroDce, bend
@@ -20,6 +21,7 @@ from benchmark.enhancers.published.zero_dce_pp import ZeroDcePlusPlus
 from benchmark.errors import WeightsError
 from benchmark.files import sha256_of_file
 from benchmark.registry import Entry
+from benchmark.spec.datasets import OVERLAPS
 from benchmark.weights import WEIGHTS, WeightStore
 
 BY_NAME = {system.name: system for system in PUBLISHED}
@@ -284,6 +286,26 @@ def test_every_system_says_what_it_has_seen_and_by_whose_word(system: Published)
 def test_what_is_not_recorded_is_unknown_and_not_none() -> None:
     assert seen("zero-dce", "somewhere").how == "unknown"
     assert seen("nobody", "lol-v1").how == "unknown"
+
+
+def test_data_that_share_pictures_with_what_was_learned_from_count_as_seen() -> None:
+    found = seen("drbn", "lol-v1")
+    assert found.how == "overlaps"
+    assert "lol-v2" in found.evidence
+    assert "GSAD, issue 36" in found.evidence
+    assert seen("iat-lol-v1", "lol-v2").how == "overlaps"
+    # what is said outright is not overruled, and what was not learned from has no neighbours
+    assert seen("snr-lol-v2-synthetic", "lol-v1").how == "unknown"
+    assert seen("zero-dce", "lol-v2").how == "unknown"
+    assert {line.dataset: line.how for line in all_seen("drbn")} == {
+        "lol-v2": "trained",
+        "lol-v1": "overlaps",
+    }
+
+
+def test_every_overlap_names_its_source() -> None:
+    for text in OVERLAPS.values():
+        assert re.search(r"\(.*(README|issue|abstract).*\)$", text), text
 
 
 def test_the_leak_accounts_for_all_fifteen_test_scenes() -> None:

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.enhancers.contamination import SEEN, trained_on
+from benchmark.enhancers.contamination import all_seen, trained_on
 from benchmark.weights.enhancers import NONE_STATED
 
 if TYPE_CHECKING:  # knowing about systems must not build networks
@@ -72,7 +72,7 @@ class Published:
             "parameters": self.parameters,
             "weights": self.weights,
             "trained_on": trained_on(self.name),
-            "seen": "; ".join(f"{s.dataset}: {s.sentence()}" for s in SEEN[self.name]),
+            "seen": "; ".join(f"{s.dataset}: {s.sentence()}" for s in all_seen(self.name)),
         }
 
 
