@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -17,8 +16,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-T = TypeVar("T")
 
 _PLAIN_INTERVAL = 10.0
 
@@ -33,13 +30,6 @@ class Reporter:
     def silent(cls) -> Reporter:
         """A reporter that shows nothing, for worker processes."""
         return cls(Console(quiet=True, file=sys.stderr, force_terminal=False))
-
-    def track(self, items: Iterable[T], *, title: str, total: int) -> Iterator[T]:
-        """Yield the items and show how far along they are."""
-        with self.task(title, total) as advance:
-            for item in items:
-                yield item
-                advance(1)
 
     @contextmanager
     def task(self, title: str, total: int) -> Iterator[Callable[[int], None]]:

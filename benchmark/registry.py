@@ -76,7 +76,12 @@ class Registry(Generic[T]):
             raise unknown_name(self.kind, name, self.names()) from None
 
     def get(self, name: str) -> T:
-        """The thing called ``name``, imported now if it has not been."""
+        """The thing called ``name``, imported now if it has not been.
+
+        Raises:
+            UnknownNameError: with the nearest names, if there is none.
+            EquiluxError: if it cannot be imported.
+        """
         entry = self.entry(name)
         if not isinstance(entry.target, str):
             return entry.target

@@ -82,13 +82,34 @@ def selftest(
         tables: how many tables; time and memory grow in proportion.
         replicates: of bootstrap and permutation.
         seed: fixes the result.
+
+    Raises:
+        SpecError: for a crossed design with unequal groups.
     """
     k = len(clusters)
     if design == "crossed" and len(set(clusters)) > 1:
         raise SpecError("a crossed design has the same clusters in every group")
     parts = _design(tuple(clusters), design)
-    policy = Policy(n_min=2, n_full=2, bootstrap=replicates, permutations=replicates)
     scatter = np.ones(k) if spreads is None else np.asarray(spreads, dtype=np.float64)
+    rng, counts = stream(seed, "selftest", design, kind), np.zeros(6)
+    boot = Bootstrap(parts, seed, replicates)
+    for start in range(0, tables, _TABLES_AT_A_TIME):
+        j = min(_TABLES_AT_A_TIME, tables - start)
+        if kind == "rate":
+            values, truth = _null_rates(rng, parts, j, items), _RATE
+        else:
+            values, truth = _null_values(rng, parts, scatter, j, items, skewed=skewed), 0.0
+        counts += _outcomes(boot, values, MetricInfo("simulated", 1, kind=kind), items, truth)
+    return SelfTest(tables, *(float(c) for c in counts / tables))
+
+
+def _outcomes(
+    boot: Bootstrap, values: Floats, metric: MetricInfo, items: int, truth: float
+) -> Floats:
+    """Analyse ``[M, j]`` cells of j tables; the sums that :class:`SelfTest` has the means of."""
+    parts, (_, j) = boot.parts, values.shape
+    k = parts.n_groups
+    policy = Policy(n_min=2, n_full=2, bootstrap=boot.replicates, permutations=boot.replicates)
     layout = Layout(
         axis="group",
         role="sensitive",
@@ -98,43 +119,35 @@ def selftest(
         block_names=("",),
         compared=np.ones(k, dtype=bool),
     )
-    rng, counts = stream(seed, "selftest", design, kind), np.zeros(6)
-    boot = Bootstrap(parts, seed, replicates)
-    metric = MetricInfo("simulated", 1, kind=kind)
-    for start in range(0, tables, _TABLES_AT_A_TIME):
-        j = min(_TABLES_AT_A_TIME, tables - start)
-        if kind == "rate":
-            values, truth = _null_rates(rng, parts, j, items), _RATE
-        else:
-            values, truth = _null_values(rng, parts, scatter, j, items, skewed=skewed), 0.0
-        sizes = np.bincount(parts.cell_group, minlength=k).astype(np.float64)
-        rows: Floats = np.repeat(sizes[:, None], j, axis=1)
-        data = Columns(
-            variant=np.zeros(j, dtype=np.int64),
-            metric=np.zeros(j, dtype=np.int64),
-            info=(metric,),
-            values=values,
-            items=rows * items,
-            expected=rows * items,
-            expected_clusters=rows,
-            failures=np.zeros_like(rows),
-        )
-        found = estimate(layout, boot, data, policy)
-        wide = spread(found, policy)
-        low, high, _ = mean_intervals(
-            values,
-            parts.cell_group,
-            found.moments,
-            found.replicates,
-            rate=data.rate,
-            items=data.items,
-            level=0.95,
-        )
-        p = pair_tests(found, seed=seed, policy=policy).p_any
-        _, q_p = equal_means(
-            parts, layout, values, found.moments, eligible=found.eligible, rate=data.rate
-        )
-        counts += [
+    sizes = np.bincount(parts.cell_group, minlength=k).astype(np.float64)
+    rows: Floats = np.repeat(sizes[:, None], j, axis=1)
+    data = Columns(
+        variant=np.zeros(j, dtype=np.int64),
+        metric=np.zeros(j, dtype=np.int64),
+        info=(metric,),
+        values=values,
+        items=rows * items,
+        expected=rows * items,
+        expected_clusters=rows,
+        failures=np.zeros_like(rows),
+    )
+    found = estimate(layout, boot, data, policy)
+    wide = spread(found, policy)
+    low, high, _ = mean_intervals(
+        values,
+        parts.cell_group,
+        found.moments,
+        found.replicates,
+        rate=data.rate,
+        items=data.items,
+        level=0.95,
+    )
+    p = pair_tests(found, seed=boot.seed, policy=policy).p_any
+    _, q_p = equal_means(
+        parts, layout, values, found.moments, eligible=found.eligible, rate=data.rate
+    )
+    return np.array(
+        [
             (p <= 0.05).sum(),
             (q_p <= 0.05).sum(),
             ((low <= truth) & (truth <= high)).mean(axis=0).sum(),
@@ -142,7 +155,7 @@ def selftest(
             wide.extremes.gap.sum(),
             wide.null_mean.sum(),
         ]
-    return SelfTest(tables, *(float(c) for c in counts / tables))
+    )
 
 
 def _design(clusters: tuple[int, ...], design: str) -> Partition:

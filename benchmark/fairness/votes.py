@@ -79,6 +79,9 @@ def vote(
 
     A sample whose clean original cannot be judged belongs to no group: that is the judge's failure
     and says nothing about a system.
+
+    Raises:
+        DataError: if the columns of an array are not the judge's levels, or its rows the samples.
     """
 
     def named(probabilities: NDArray[np.floating], what: str) -> Floats:

@@ -158,7 +158,11 @@ class FundusSegmenter(Segmenter):
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor, valid: Tensor | None = None) -> Tensor:
-        """``[B, 3, H, W]`` in [0, 1], 0 outside of ``valid``; arguments as of :meth:`segment`."""
+        """``[B, 3, H, W]`` in [0, 1], 0 outside of ``valid``; arguments as of :meth:`segment`.
+
+        Raises:
+            DataError: for pictures that are too small for its strides.
+        """
         height, width = images.shape[-2:]
         if min(height, width) < SMALLEST:
             raise DataError(

@@ -30,9 +30,6 @@ LEAST = 64
 
 Normaliser = Literal["area", "drbn", "snr"]
 
-#: Weights of the term in the authors' releases, each with its own normaliser (methods, 2.5).
-RELEASE_WEIGHTS = {"drbn": 1.0, "snr": 1e4}
-
 
 def shares(values: Tensor) -> tuple[Tensor, Tensor]:
     """How much of every value falls into which bins.

@@ -92,7 +92,11 @@ class Store:
         return target
 
     def scratch(self, stage: str, key: str) -> Path:
-        """A folder for checkpoints of an entry under construction; survives a killed process."""
+        """A folder for checkpoints of an entry under construction; survives a killed process.
+
+        Raises:
+            StoreError: if the root cannot be written to.
+        """
         folder = self.root / stage / f".scratch-{key}"
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,9 @@ def run_training(
         instruments: networks that the terms look through; by default the suite's own, as always
             where the recipe is for several processes.
         advance: called with the number of steps just done.
+
+    Raises:
+        SpecError: for a recipe that cannot be had in this arm.
     """
     folders = _Folders(pool, calibration, out, validation, scratch)
     recipe = unit_of(payload).recipe

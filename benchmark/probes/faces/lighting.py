@@ -17,7 +17,6 @@ from benchmark.probes.faces.surface import field
 from benchmark.probes.faces.tracing import Hits, compact, take, unit
 
 _SHADOW_STEPS = 8
-_SHADOW_REACH = 1.3
 # light from above and from below differ by this much in the ambient
 _HEMISPHERE = 0.25
 

@@ -31,6 +31,9 @@ def fundus_phantoms(count: int, *, size: int = SIZE, seed: int) -> Views:
     Returns:
         Views with the column ``phantom`` (:data:`PHANTOMS`) and the mask ``valid``; each picture is
         a cluster of its own.
+
+    Raises:
+        DataError: for fewer than one picture or fewer than 32 pixels.
     """
     if count < 1 or size < 32:
         raise DataError(f"phantoms need a count above 0 and 32 pixels, not {count} and {size}")

@@ -44,6 +44,9 @@ def fundus_views(settings: ProbeSettings, *, advance: Advance) -> Views:
 
     Axes: ``pigmentation`` (light, medium, dark; twins share everything else), ``disease`` (healthy,
     lesions) and ``side`` (left, right).
+
+    Raises:
+        DataError: for fewer than one subject or view.
     """
     if settings.subjects < 1 or settings.views < 1:
         raise DataError(
@@ -74,6 +77,9 @@ def fundus_crops(count: int, *, size: int, split: str, seed: int, advance: Advan
         split: name of the set of eyes.
         seed: of eyes, photographs and places.
         advance: called with the number of crops just made.
+
+    Raises:
+        DataError: for a size that cannot be cut out, or fewer than one crop.
     """
     if not 32 <= size <= SIZE or count < 1:
         raise DataError(

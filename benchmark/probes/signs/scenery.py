@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 from benchmark.probes.signs.illuminants import Floats
 
 _OVER = 2
-_MATERIALS = 160
 
 Rng = np.random.Generator
 

@@ -45,7 +45,6 @@ def line(*points: tuple[float, float]) -> Points:
     return np.array(points, dtype=np.float64)
 
 
-_UPPER = arc((0.5, 0.27), (0.5, 0.27), 180, 450)
 _P_BOW = np.concatenate([line((0, 0)), arc((0.55, 0.27), (0.45, 0.27), -90, 90), line((0, 0.54))])
 _LEFT, _RIGHT = line((0, 0), (0, 1)), line((1, 0), (1, 1))
 
