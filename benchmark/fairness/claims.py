@@ -65,7 +65,6 @@ def effect_rows(
                 "arm": arm,
                 "baseline": baseline,
                 "axis": layout.axis,
-                "n_seeds": found.n_seeds,
                 "_role": layout.role,
                 "_comparison": number,
             }
@@ -132,6 +131,8 @@ def sentence(row: Row, policy: Policy) -> str:
         return f"{where}{runs}: no claim; in it {change}{versus}"
     if row["_n"] < policy.n_min:
         return f"{where}{row['_n']:.0f} clusters are too few: no claim; {change}{versus}"
+    if row["verdict"] == "no_claim":
+        return f"{where}{runs}: no claim, its error cannot be told; {change}{versus}"
     tested = f"{runs}, Holm p {_p(row['p_holm'])} of {row['family_size']}"
     verdict = {
         "better": "better",
@@ -151,6 +152,7 @@ def _numbers(effects: list[Effect], j: int, policy: Policy) -> Iterator[Row]:
         testable = effect.n[j] >= policy.n_min
         yield {
             "target": effect.target,
+            "n_seeds": int(effect.runs[j]),
             "effect": effect.value[j],
             "ci_low": effect.low[j],
             "ci_high": effect.high[j],

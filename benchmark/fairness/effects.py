@@ -33,6 +33,7 @@ class Effect:
         low, high: ``[J]`` its interval; for one run it covers other people, not other runs.
         p: ``[J]`` its p-value.
         n: ``[J]`` clusters behind it.
+        runs: ``[J]`` training runs behind it.
     """
 
     target: str
@@ -42,6 +43,7 @@ class Effect:
     high: Floats
     p: Floats
     n: Floats
+    runs: Floats
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Change:
         value: ``[T, J]`` arm minus baseline.
         sources: sources of its error: other clusters, and other training runs if there are several.
         n: ``[T, J]`` clusters behind it.
+        runs: ``[T, J]`` training runs in which all that it compares was measured.
         worst, best: ``[J]`` the baseline's worst and best group, -1 without one.
         eligible: ``[K, J]`` groups that may be compared.
         before, after, difference: moments of the paired cells.
@@ -90,6 +93,7 @@ class Change:
     value: Floats
     sources: tuple[Source, ...]
     n: Floats
+    runs: Floats
     worst: Codes
     best: Codes
     eligible: Mask
@@ -116,7 +120,8 @@ def comparison_effects(
     for row, (name, kind) in enumerate(zip(found.targets, found.kinds, strict=True)):
         value = found.value[row]
         low, high = value - reach[row], value + reach[row]
-        effects.append(Effect(name, kind, value, low, high, p[row], found.n[row]))
+        n, runs = found.n[row], found.runs[row]
+        effects.append(Effect(name, kind, value, low, high, p[row], n, runs))
     return effects, found.worst, found.best
 
 
@@ -133,7 +138,8 @@ def change(
     setting = _setting(layout, boot.parts, before, info, policy)
     difference = moments(boot.parts, arm - baseline)
     value = _smooth(difference, setting)
-    seeds = _seed_error(data, setting, value)
+    made = _runs(data, setting)
+    seeds, runs = _seed_error(data, setting, made), made.sum(axis=1).astype(np.float64)
     errors = _cluster_error(difference, setting)
     names = ["overall"] if layout.role == "overall" else list(layout.names)
     kinds = [("overall" if layout.role == "overall" else "group")] * len(names)
@@ -154,12 +160,14 @@ def change(
     else:
         value, errors = value[:-1], Source(errors.se[:-1], errors.df[:-1])
         seeds = Source(seeds.se[: len(value)], seeds.df[: len(value)])
+        runs = runs[: len(value)]
     return Change(
         tuple(names),
         tuple(kinds),
         value,
         (errors, seeds) if data.n_seeds > 1 else (errors,),
         np.stack(n),
+        runs,
         setting.worst,
         setting.best,
         setting.eligible,
@@ -212,12 +220,26 @@ def _summaries(means: Floats, setting: _Setting) -> Floats:
     return np.stack([ranges, np.where(comparable, s2, np.nan), worst])
 
 
-def _seed_error(data: Paired, setting: _Setting, value: Floats) -> Source:
+def _runs(data: Paired, setting: _Setting) -> Mask:
+    """``[T, R, J]`` the training runs that a target can be told from.
+
+    A run whose training failed measured nothing, and one may have missed a whole group: a run
+    counts for a contrast if it measured every group that the contrast compares.
+    """
+    k, j = setting.eligible.shape
+    pairs = np.zeros((k, data.n_seeds, j))
+    np.add.at(pairs, setting.parts.cell_group, data.counts)
+    measured = pairs > 0
+    pinned = (measured | (setting.weights == 0)[:, None]).all(axis=0)
+    compared = (measured | ~setting.eligible[:, None]).all(axis=0)
+    return np.concatenate([measured, pinned[None], np.repeat(compared[None], 3, axis=0)])
+
+
+def _seed_error(data: Paired, setting: _Setting, made: Mask) -> Source:
     """Error due to training runs, by the jackknife over seeds; for linear targets its
     pseudo-values are the effects of the single runs."""
-    r, j = data.n_seeds, value.shape[1]
-    rows = len(value) + 3
-    if r < 2:
+    rows, r, j = made.shape
+    if r < 2:  # without it nothing is left
         return Source(np.zeros((rows, j)), np.ones((rows, j)))
     arm, baseline = data.without_each()
     stacked = setting.repeated(r)
@@ -227,7 +249,8 @@ def _seed_error(data: Paired, setting: _Setting, value: Floats) -> Source:
     parts.append(_jumpy(before, after, stacked))
     left_out = np.concatenate(parts).reshape(rows, r, j)
     # the standard deviation of pseudo-values is (R - 1) times that of the values themselves
-    return over_repetitions((r - 1) * left_out, axis=1)
+    factor = made.sum(axis=1, keepdims=True) - 1.0
+    return over_repetitions(np.where(made, factor * left_out, np.nan), axis=1)
 
 
 def _cluster_error(change: Moments, setting: _Setting) -> Source:

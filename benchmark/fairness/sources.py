@@ -35,9 +35,18 @@ class Source:
 
 def margin(sources: tuple[Source, ...], alpha: float | Floats) -> Floats:
     """Half-length of the ``1 - alpha`` interval."""
-    squares = [(special.stdtrit(s.df, np.asarray(alpha) / 2) * s.se) ** 2 for s in sources]
+    squares = [(_quantile(s.df, np.asarray(alpha) / 2) * s.se) ** 2 for s in sources]
     total: Floats = np.sqrt(np.sum(squares, axis=0))
     return total
+
+
+def _quantile(df: Floats, tail: Floats) -> Floats:
+    """Student's quantile, computed once for every different number of degrees of freedom."""
+    if tail.ndim or df.size < 1000:
+        return np.asarray(special.stdtrit(df, tail))
+    known, position = np.unique(df, return_inverse=True)
+    found: Floats = special.stdtrit(known, tail)[position]
+    return found
 
 
 def p_value(estimate: Floats, sources: tuple[Source, ...]) -> Floats:
@@ -56,9 +65,12 @@ def p_value(estimate: Floats, sources: tuple[Source, ...]) -> Floats:
 
 
 def over_repetitions(values: Floats, *, axis: int = 0) -> Source:
-    """Error of the mean of R repetitions (pseudo-values); zero if there is one only."""
-    r = values.shape[axis]
-    shape = values.mean(axis=axis).shape
-    if r < 2:
-        return Source(np.zeros(shape), np.ones(shape))
-    return Source(values.std(axis=axis, ddof=1) / np.sqrt(r), np.full(shape, r - 1.0))
+    """Error of the mean of R repetitions (pseudo-values); zero if there is one only.
+
+    NaN is a repetition that was not made: it counts nowhere, not in the degrees of freedom either.
+    """
+    r = np.isfinite(values).sum(axis=axis)
+    several = r >= 2
+    told = np.where(np.expand_dims(several, axis), values, 0.0)
+    se = np.nanstd(told, axis=axis, ddof=min(1, values.shape[axis] - 1)) / np.sqrt(np.maximum(r, 1))
+    return Source(np.where(several, se, 0.0), np.maximum(r - 1.0, 1.0))

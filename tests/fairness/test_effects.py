@@ -131,6 +131,41 @@ def test_seeds_that_only_one_arm_has_are_left_out() -> None:
     assert set(table.n_seeds) == {2}
 
 
+def failed(samples: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
+    """The samples, of which some rows are no outputs."""
+    columns = ["score", "error", "found"]
+    return samples.assign(
+        status=samples.status.mask(where, "training_failed"),
+        **{name: samples[name].mask(where) for name in columns},
+    )
+
+
+@pytest.mark.parametrize("broken", [[2], [0, 2]])
+def test_a_run_whose_training_failed_is_no_run(broken: list[int]) -> None:
+    samples = draw(replace(ARMED, arm_effect=0.5))
+    where = (samples.arm == "cals") & samples.seed.isin(broken)
+    found, without = run(failed(samples, where)), run(samples[~samples.seed.isin(broken)])
+    assert set(found.effects.n_seeds) == {3 - len(broken)}
+    assert set(found.effects.verdict) == {"no_claim"}
+    # the sentence alone says how many pairs it is about
+    pd.testing.assert_frame_equal(
+        *(table.effects.drop(columns="sentence") for table in (found, without))
+    )
+
+
+def test_a_group_that_one_run_alone_measured_is_no_claim_and_the_others_keep_theirs() -> None:
+    samples = draw(replace(ARMED, arm_effect=0.5))
+    where = (samples.tone == "dark") & (samples.seed > 0)
+    found = effects(failed(samples, where))
+    assert found.n_seeds.to_dict() == {
+        **{"light": 3, "medium": 3, "dark": 1},
+        **dict.fromkeys(["gap", "range", "v_dc", "worst"], 1),
+    }
+    assert set(found.verdict[["light", "medium"]]) == {"better"}
+    assert set(found.verdict[["dark", "gap", "range", "v_dc", "worst"]]) == {"no_claim"}
+    assert "single run: no claim" in found.sentence["dark"]
+
+
 def test_an_arm_that_was_not_run_is_no_claim() -> None:
     table = run(draw(replace(ARMED, systems=ARMS[:3], clusters=10))).effects
     assert set(table.verdict) == {"no_claim"}
