@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EEXIST, ENOTDIR
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,14 +38,37 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
-        raise StoreError(
-            f"cannot write: {error.strerror or error}",
-            where=str(path),
-            mend="free some space or choose another folder (--runs, --cache or EQUILUX_CACHE)",
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def need_folder(path: Path) -> None:
+    """Make a folder if need be, and make sure that files can be written to it.
+
+    Raises:
+        StoreError: if not: better now than after the work whose result was to go there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """What the disk said of ``path``, and what can be done about it."""
+    why = error.strerror or str(error)
+    nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if error.errno in (EEXIST, ENOTDIR) and not nearest.is_dir():
+        why = f"{nearest} is a file, not a folder"
+    return StoreError(
+        f"cannot write: {why}",
+        where=str(path),
+        mend="free some space or choose another folder (--runs, --cache or EQUILUX_CACHE)",
+    )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -9,8 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import StoreError
-from benchmark.files import content_key, sha256_of_file, write_bytes, write_json
+from benchmark.files import (
+    cannot_write,
+    content_key,
+    need_folder,
+    sha256_of_file,
+    write_bytes,
+    write_json,
+)
 from benchmark.progress import Reporter
 from benchmark.runner.estimates import Estimates
 from benchmark.runner.executors import run_here, run_in_workers
@@ -47,6 +53,7 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
     """
     from benchmark.report import render_report
 
+    need_folder(runs)
     phases = compute(plan, store, reporter, device=request.device)
     folder = runs / run_id(request, plan)
     clock = time.perf_counter()
@@ -58,6 +65,7 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
 
 def compute(plan: Plan, store: Store, reporter: Reporter, *, device: str) -> tuple[Phase, ...]:
     """Run what is missing; a phase's seconds are those its units took, side by side or not."""
+    need_folder(store.root)
     missing = plan.missing(store)
     estimates = Estimates(store.root)
     seconds = dict.fromkeys(plan.by_stage(), 0.0)
@@ -85,9 +93,7 @@ def _write_folder(
     try:
         manifest.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"cannot write: {error.strerror}", where=str(folder), mend="choose another --runs"
-        ) from error
+        raise cannot_write(folder, error) from error
     analysis = store.require(*plan.analysis.need())
     for stale in (*folder.glob("*.parquet"), folder / "sanity.json"):
         stale.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark.errors import StoreError
-from benchmark.files import sha256_of_file, write_json
+from benchmark.files import cannot_write, sha256_of_file, write_json
 
 _INDEX = "entry.json"
 
@@ -74,18 +74,18 @@ class Store:
             target.parent.mkdir(parents=True, exist_ok=True)
             work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
         except OSError as error:
-            raise _cannot_write(target, error) from error
+            raise cannot_write(target, error) from error
         try:
             fill(work)
             files = sorted(p for p in work.rglob("*") if p.is_file())
             digests = {p.relative_to(work).as_posix(): sha256_of_file(p) for p in files}
             write_json(work / _INDEX, {"format": 1, "files": digests})
-            shutil.rmtree(target, ignore_errors=True)
-            work.replace(target)
+            if self.find(stage, key) is None:  # no other process was faster
+                shutil.rmtree(target, ignore_errors=True)
+                work.replace(target)
         except OSError as error:
-            if (target / _INDEX).is_file():  # another process finished the same entry first
-                return target
-            raise _cannot_write(target, error) from error
+            if self.find(stage, key) is None:
+                raise cannot_write(target, error) from error
         finally:
             shutil.rmtree(work, ignore_errors=True)
         self._verified.add(target)
@@ -101,7 +101,7 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _cannot_write(folder, error) from error
+            raise cannot_write(folder, error) from error
         return folder
 
     def drop_scratch(self, stage: str, key: str) -> None:
@@ -123,11 +123,3 @@ class Store:
             return all(sha256_of_file(folder / name) == digest for name, digest in files.items())
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"cannot write: {error.strerror or error}",
-        where=str(path),
-        mend="free some space, or choose another folder with --cache or EQUILUX_CACHE",
-    )

@@ -56,6 +56,16 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "train").iterdir()) == []
 
 
+def test_of_two_that_build_one_entry_the_first_wins(tmp_path: Path) -> None:
+    def slow(folder: Path) -> None:
+        Store(tmp_path).build("score", "k", fill)
+        (folder / "a.bin").write_bytes(b"late")
+
+    built = Store(tmp_path).build("score", "k", slow)
+    assert (built / "a.bin").read_bytes() == b"abc"  # somebody may be reading it
+    assert [path.name for path in (tmp_path / "score").iterdir()] == ["k"]
+
+
 def test_an_unwritable_root_is_a_clear_error(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("", encoding="utf-8")
