@@ -194,8 +194,10 @@ def _rows_by(
 ) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
     """Rows as dicts, found without another pass over the table: boards have tens of thousands."""
     rows: defaultdict[tuple[str, ...], list[dict[Hashable, Any]]] = defaultdict(list)
-    for row in table.to_dict("records"):
-        rows[tuple(row[key] for key in keys)].append(row)
+    columns = [column.to_numpy(dtype=object).tolist() for _, column in table.items()]
+    names, places = list(table), [table.columns.get_loc(key) for key in keys]
+    for values in zip(*columns, strict=True):
+        rows[tuple(values[at] for at in places)].append(dict(zip(names, values, strict=True)))
     return rows
 
 

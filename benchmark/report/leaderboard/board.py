@@ -306,14 +306,14 @@ def _newest(
     if len(results) == 1:
         return table(results[0])
     number = {result.name: position for position, result in enumerate(results)}
-    frames = [table(result).assign(_from=position) for position, result in enumerate(results)]
-    every = pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True)
+    frames = [table(result) for result in results]
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    every = pd.concat(filled, ignore_index=True)
+    origin = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     chosen = pd.Series({key: number[result.name] for key, result in source.items()})
-    mine = chosen.reindex(pd.MultiIndex.from_frame(every[["system", "arm"]])).to_numpy()
-    newest: pd.DataFrame = (
-        every[mine == every["_from"].to_numpy()].drop(columns="_from").reset_index(drop=True)
-    )
-    return newest
+    keys, found = pd.factorize(pd.MultiIndex.from_frame(every[["system", "arm"]]))
+    newest: pd.DataFrame = every[chosen.reindex(found).to_numpy()[keys] == origin]
+    return newest.reset_index(drop=True)
 
 
 def page_of(system: str) -> str:
