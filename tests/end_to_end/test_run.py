@@ -99,7 +99,7 @@ def test_killed_five_times_it_ends_with_identical_tables(
             start_new_session=True,
         )
         try:
-            process.wait(chance.uniform(0.2, 0.6) * seconds)
+            process.wait(chance.uniform(0.15, 0.45) * seconds)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
