@@ -72,7 +72,7 @@ def parse_reference(text: str) -> Reference:
         return Reference("parquet", path, split)
     if not path.is_dir():
         raise DataError(
-            "no such folder",
+            "this is a file" if path.exists() else "no such folder",
             where=str(path),
             mend="--data wants a folder, Parquet files, a saved dataset or hub:owner/name@revision",
         )

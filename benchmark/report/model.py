@@ -213,9 +213,7 @@ def load_run(folder: Path) -> RunView:
     """
     path = folder / "manifest.json"
     if not path.is_file():
-        raise DataError(
-            "no manifest.json: this run did not finish", where=str(folder), mend=_INCOMPLETE
-        )
+        raise _no_run(folder)
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
@@ -231,6 +229,21 @@ def load_run(folder: Path) -> RunView:
     )
     _check_names(view)
     return view
+
+
+def _no_run(folder: Path) -> DataError:
+    """Why there is no manifest in ``folder``, and which folders have one."""
+    inside, beside = (
+        ", ".join(sorted(path.parent.name for path in place.glob("*/manifest.json"))[:5])
+        for place in (folder, folder.parent)
+    )
+    what, mend = "no manifest.json: this run did not finish", _INCOMPLETE
+    if inside:
+        what, mend = "this is a folder of runs", f"name one of them, for example {inside}"
+    elif not folder.is_dir():
+        what = "this is a file, not the folder of a run" if folder.exists() else "no such folder"
+        mend = f"runs beside it: {beside}" if beside else "`python -m benchmark run` makes a run"
+    return DataError(what, where=str(folder), mend=mend)
 
 
 def _table(folder: Path, name: str) -> pd.DataFrame:

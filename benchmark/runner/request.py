@@ -168,7 +168,10 @@ def _real_data(task: TaskFolder, data: str | None, mapping: str | None) -> RealD
         data, mapping = task.beside(declared.reference), mapping or declared.mapping
     if data is None:
         if mapping is not None:
-            raise EquiluxError("--mapping says how to read --data, which is not given")
+            raise EquiluxError(
+                "--mapping says how to read --data, which is not given",
+                mend="add --data with your folder, Parquet files or hub:owner/name@revision",
+            )
         return None
     return open_data(parse_reference(data), mapping_for(data, mapping))
 

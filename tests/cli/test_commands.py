@@ -60,7 +60,8 @@ def test_everything_that_is_listed_can_be_shown(
         (["show", "metrics", "tarr"], "did you mean tar"),
         (["weights", "fetch", "dlib-resnett"], "did you mean dlib-resnet"),
         (["weights", "add", "dlib-resnet", "no-such-file"], "no-such-file"),
-        (["report", "no/such/run"], "no/such/run"),
+        (["report", "no/such/run"], "no/such/run: no such folder"),
+        (["report", "pyproject.toml"], "this is a file"),
         (["frobnicate"], "frobnicate"),
     ],
 )

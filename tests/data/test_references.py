@@ -44,6 +44,7 @@ def test_a_folder_with_a_hash_in_its_name_is_a_folder(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("no/such/folder", "no such folder"),
+        ("pyproject.toml", "this is a file"),
         ("pictures.zip", "unpack it"),
         ("hub:owner/name", "not pinned"),
         ("hub:owner/name@main", "not pinned"),

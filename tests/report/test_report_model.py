@@ -54,6 +54,15 @@ def test_an_unfinished_run_says_so(copy: Path) -> None:
         load_run(copy)
 
 
+def test_a_folder_that_is_no_run_says_where_there_are_some(copy: Path) -> None:
+    with pytest.raises(DataError, match="a folder of runs") as found:
+        load_run(copy.parent)
+    assert copy.name in str(found.value)
+    with pytest.raises(DataError, match="no such folder") as found:
+        load_run(copy.parent / "elsewhere")
+    assert copy.name in str(found.value)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
