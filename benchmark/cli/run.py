@@ -48,6 +48,15 @@ class Devices(StrEnum):
     CUDA = "cuda"
 
 
+Contexts = Annotated[
+    str | None,
+    typer.Option(
+        help="What tells schedules what a picture is of: oracle, cnn, shuffled, clip:MODEL or "
+        "vlm:MODEL; see `list contexts`."
+    ),
+]
+
+
 def run(  # noqa: PLR0917 - options are given by name
     task: Annotated[str, typer.Option(help="Name of a task, or path of a task.yaml.")],
     profile: Annotated[
@@ -77,6 +86,7 @@ def run(  # noqa: PLR0917 - options are given by name
     arm: Annotated[
         list[str] | None, typer.Option(help="Only this training arm; may be repeated.")
     ] = None,
+    contexts: Contexts = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="Only this metric; may be repeated.")
     ] = None,
@@ -127,6 +137,7 @@ def run(  # noqa: PLR0917 - options are given by name
         protocol=protocol.value if protocol else None,
         trust=trust,
         recipe=_training(precision, compiled=compiled, processes=processes),
+        contexts=contexts,
     )
     plan = make_plan(request)
     store = Store(cache or cache_root())

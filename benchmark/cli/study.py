@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.run import Devices, Profiles, outline, torch_device
+from benchmark.cli.run import Contexts, Devices, Profiles, outline, torch_device
 
 app = typer.Typer(
     help="Studies of ways of training: with and without, everything else being equal.",
@@ -36,6 +36,7 @@ def cals(  # noqa: PLR0917 - options are given by name
         typer.Option(help="Arm beside the four; may be repeated; default shuffled and uniform."),
     ] = None,
     seeds: Seeds = None,
+    contexts: Contexts = None,
     scale: Annotated[
         str | None, typer.Option(help="How loss terms come to one scale; default calib_param.")
     ] = None,
@@ -72,6 +73,7 @@ def cals(  # noqa: PLR0917 - options are given by name
         arms=(*CALS.arms, *(control or CONTROLS)),
         seeds=range(seeds or 0),
         recipe=recipe,
+        contexts=contexts,
     )
     store, reporter = Store(cache or cache_root()), Reporter()
     if tune is not None:

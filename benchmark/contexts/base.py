@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from benchmark.errors import UnknownNameError, WeightsError
-from benchmark.registry import Registry
+from benchmark.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,6 +64,18 @@ def make_predictor(name: str) -> ContextPredictor:
 def built(registry: Registry[type[T]], name: str) -> T:
     """The thing that ``name`` or ``name:MODEL`` stands for, such as ``clip:FOLDER``.
 
+    Raises:
+        UnknownNameError: as :func:`named`.
+        WeightsError: as :func:`named`, or if a model is not on this machine or refused.
+    """
+    entry, model = named(registry, name)
+    factory = registry.get(entry.name)
+    return factory(model) if model else factory()  # type: ignore[call-arg]
+
+
+def named(registry: Registry[type[T]], name: str) -> tuple[Entry[type[T]], str]:
+    """The entry and the model that ``name`` or ``name:MODEL`` names; nothing is loaded.
+
     Args:
         registry: where to look; entries say with ``needs_model`` that they want a model.
         name: of the entry and, after a colon, of the model: a folder or
@@ -71,10 +83,11 @@ def built(registry: Registry[type[T]], name: str) -> T:
 
     Raises:
         UnknownNameError: if there is no such entry, or it takes no model.
-        WeightsError: if a model is missing, not on this machine or refused.
+        WeightsError: if it needs a model and none is named.
     """
     kind, _, model = name.partition(":")
-    needed = registry.entry(kind).meta.get("needs_model", False)
+    entry = registry.entry(kind)
+    needed = entry.meta.get("needs_model", False)
     if needed and not model:
         raise WeightsError(
             f"the {registry.kind} {kind!r} needs a model",
@@ -84,5 +97,4 @@ def built(registry: Registry[type[T]], name: str) -> T:
         raise UnknownNameError(
             f"the {registry.kind} {kind!r} takes no model", where=name, mend=f"write {kind}"
         )
-    factory = registry.get(kind)
-    return factory(model) if model else factory()  # type: ignore[call-arg]
+    return entry, model

@@ -7,6 +7,7 @@ is reported per group and per exposure, not only overall (methods, section 1.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,33 @@ def calibration_error(vectors: Vectors, labels: Labels, *, bins: int = 15) -> fl
     place = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(place, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def told_card(vectors: Vectors, labels: Labels) -> dict[str, Any]:
+    """What a predictor said about pictures whose context is known, by context.
+
+    Returns:
+        ``n``, ``accuracy``, ``ece``, ``no_answer`` (pictures whose vector is the same in every
+        context: nothing was said about them) and, for every context that has a picture, ``n``,
+        ``recall`` and ``probability`` (mean p(context|x)).
+    """
+    silent = (vectors == 1 / len(CONTEXTS)).all(1)
+    right = vectors.argmax(1) == labels
+    return {
+        "n": len(labels),
+        "accuracy": accuracy(vectors, labels),
+        "ece": calibration_error(vectors, labels),
+        "no_answer": int(silent.sum()),
+        "by_context": {
+            name: {
+                "n": int(mine.sum()),
+                "recall": float(right[mine].mean()),
+                "probability": float(vectors[mine, column].mean()),
+            }
+            for column, name in enumerate(CONTEXTS)
+            if (mine := labels == column).any()
+        },
+    }
 
 
 def recall_table(

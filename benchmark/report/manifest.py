@@ -120,11 +120,12 @@ class LicenceRecord(_Record):
 
 
 class PredictorRecord(_Record):
-    """The context predictor and its card: quality on held-out data of its own."""
+    """The context predictor and its card; ``sha256`` of its weights is empty without any."""
 
     name: str
     sha256: str
     card: Mapping[str, Any]
+    measured_on: str = "held-out data of its own"
 
 
 class InstrumentRecord(_Record):

@@ -25,6 +25,7 @@ from benchmark.runner.request import Request
 from benchmark.runner.store import Store
 from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED
+from benchmark.training.pools import PREDICTOR
 
 _NON_COMMERCIAL = re.compile(r"(?i)\bnc\b|noncommercial|non-commercial")
 _LIBRARIES = (
@@ -87,7 +88,7 @@ def make_manifest(
             {"name": one.name, "metrics": list(one.metrics), "identity": one.identity}
             for one in plan.scorers.scorers.values()
         ],
-        "predictor": _predictor(request),
+        "predictor": _predictor(request, plan, store),
         "warnings": _warnings(request, plan, store, samples),
         "licences": _licences(request, plan),
         "statistics": spec.policy.model_dump(mode="json")
@@ -113,12 +114,19 @@ def _failures(plan: Plan, store: Store) -> list[dict[str, str]]:
     ]
 
 
-def _predictor(request: Request) -> dict[str, Any] | None:
-    """How well the contexts were known that schedules went by; None where nothing was trained."""
+def _predictor(request: Request, plan: Plan, store: Store) -> dict[str, Any] | None:
+    """How well the contexts were known that schedules went by; None where nothing was trained.
+
+    The suite's own network has a card of held-out data; what others know is counted on the pool.
+    """
     if not request.studies:
         return None
-    record = load_record("context-cnn")
-    return {"name": record.name, "sha256": record.sha256, "card": record.card}
+    if request.task.spec.contexts == "cnn":
+        record = load_record("context-cnn")
+        return {"name": record.name, "sha256": record.sha256, "card": record.card}
+    pool = next(iter(plan.trainings.values())).needs["pool"]
+    told = json.loads((store.require(*pool) / PREDICTOR).read_text(encoding="utf-8"))
+    return told | {"measured_on": "the training pictures of this run"}
 
 
 def _versions() -> dict[str, str]:
@@ -290,6 +298,12 @@ def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame)
         folder = store.require(*plan.enhancements[run].need())
         errors = json.loads((folder / "errors.json").read_text(encoding="utf-8"))
         warnings += [f"{run.title}: {error}" for error in errors]
+    told = _predictor(request, plan, store)
+    if told and (silent := told["card"].get("no_answer")):
+        warnings.append(
+            f"{told['name']} had no answer to {silent} of {told['card']['n']} training pictures: "
+            "they count for every context alike"
+        )
     for run, unit in plan.trainings.items():
         notes = training_notes(store.require(*unit.need()))
         warnings += [f"{run.title}: {note}" for note in notes]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from benchmark.contexts import PREDICTORS
+from benchmark.contexts.base import named
 from benchmark.data.reading import RealData, open_data
 from benchmark.data.references import parse_reference
 from benchmark.errors import EquiluxError
@@ -66,6 +68,7 @@ def resolve(
     protocol: Literal["frozen", "retrained"] | None = None,
     trust: bool = False,
     recipe: Mapping[str, Any] | None = None,
+    contexts: str | None = None,
 ) -> Request:
     """Turn command-line words into a request.
 
@@ -73,15 +76,16 @@ def resolve(
     that the task does not name are trained in the arms of its first. ``submissions`` are measured
     beside the task's untrained systems, or beside ``systems`` and ``hosts`` where those are given.
     ``trust``: that code from outside may run. ``recipe``: settings of every training, over those
-    of the task.
+    of the task. ``contexts``: the context predictor that schedules go by, in place of the task's.
 
     Raises:
-        UnknownNameError: for a system, host, arm or metric that does not exist, with the nearest
-            names.
+        UnknownNameError: for a system, host, arm, metric or context predictor that does not exist,
+            with the nearest names.
         EquiluxError: for a combination that makes no sense.
     """
     if hosts:
         task = _with_hosts(task, hosts)
+    task = _with_contexts(task, contexts)
     spec = task.spec
     trained = {study.host: _study(study, arms) for study in spec.hosts}
     # a published network and a host may have one name: on the command line the host is meant
@@ -141,6 +145,13 @@ def _with_hosts(task: TaskFolder, hosts: tuple[str, ...]) -> TaskFolder:
         declared.get(host, like.model_copy(update={"host": host})) for host in dict.fromkeys(hosts)
     ]
     return replace(task, spec=task.spec.model_copy(update={"hosts": studies}))
+
+
+def _with_contexts(task: TaskFolder, contexts: str | None) -> TaskFolder:
+    """The task with this context predictor, if any; either way there is one of that name."""
+    told = contexts or task.spec.contexts
+    named(PREDICTORS, told)
+    return replace(task, spec=task.spec.model_copy(update={"contexts": told}))
 
 
 def _study(study: HostStudy, arms: tuple[str, ...]) -> HostStudy:

@@ -49,7 +49,7 @@ def pool(work: Work) -> None:
     """Assemble the training pool and predict the context of every sample in it."""
     from benchmark.training.pools import run_pool
 
-    run_pool(work.payload, out=work.out, reporter=work.reporter)
+    run_pool(work.payload, out=work.out, reporter=work.reporter, device=work.unit.device)
 
 
 def calibrate(work: Work) -> None:

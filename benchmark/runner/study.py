@@ -72,6 +72,7 @@ def plan_study(
     baseline: str = CALS.second,
     seeds: Sequence[int] = (),
     recipe: Mapping[str, Any] | None = None,
+    contexts: str | None = None,
 ) -> list[tuple[Request, Plan]]:
     """One plan per task; trainings that tasks share have one key and are computed once.
 
@@ -83,13 +84,21 @@ def plan_study(
         baseline: the one that others are compared with.
         seeds: of trainings; none are those of the profile.
         recipe: settings of every arm, over those of the task.
+        contexts: the context predictor that schedules go by, in place of the task's.
     """
     planned = []
     for name in tasks:
         task = _adjusted(find_task(name), profile, baseline, seeds, recipe or {})
         hosts = [study.host for study in task.spec.hosts]
         systems = ("input", "oracle", *hosts)
-        request = resolve(task, profile=profile, device=device, systems=systems, arms=tuple(arms))
+        request = resolve(
+            task,
+            profile=profile,
+            device=device,
+            systems=systems,
+            arms=tuple(arms),
+            contexts=contexts,
+        )
         planned.append((request, make_plan(request)))
     return planned
 

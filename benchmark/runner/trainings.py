@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmark.assets import load_record
+from benchmark.contexts import make_predictor
 from benchmark.enhancers.hosts import PLUGINS
 from benchmark.judges.semantics import ASSET as SCENES
 from benchmark.losses import LOSSES
@@ -70,14 +71,20 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
 
 
 def _pool(request: Request, samples: int, seed: int) -> Unit:
+    """Pictures and their contexts.
+
+    Raises:
+        WeightsError: if the context predictor's model is not at hand or not of its kind.
+    """
+    told = request.task.spec.contexts
     return Unit(
         "pool",
         "training pool" if seed == DATA_SEED else "validation pool",
         {
             "samples": samples,
-            "predictor": "cnn",
+            "predictor": told,
+            "identity": make_predictor(told).identity(),
             "seed": seed,
-            "assets": _assets("context-cnn"),
         },
         device=request.device,
     )

@@ -218,6 +218,10 @@ class TaskSpec(Spec):
     metrics: Metrics
     systems: list[Name] = Field(description="Enhancers measured if nobody names others.")
     hosts: list[HostStudy] = Field(default=[], description="Networks that are trained here.")
+    contexts: Annotated[
+        str,
+        Field(min_length=1, description="What tells schedules what a picture is of: --contexts."),
+    ] = "cnn"
     representation: Representation | None = None
     distribution: Distribution | None = None
     protocol: Annotated[

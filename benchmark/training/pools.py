@@ -14,23 +14,34 @@ import numpy as np
 import torch
 
 from benchmark.contexts import CONTEXTS, make_predictor
+from benchmark.contexts.evaluation import told_card
 from benchmark.contexts.mixture import MIXTURE
 from benchmark.contexts.regions import NOWHERE, STRIDE, Regions, face_regions, mask_regions
 from benchmark.data.degradations import assign_strata, degrade
 from benchmark.data.views import Views
+from benchmark.files import write_json
 from benchmark.progress import Reporter
 from benchmark.training.pool import TrainingPool, joined
 from benchmark.training.setup import TrainingData
 
+#: What the predictor is and what it said of the pool.
+PREDICTOR = "predictor.json"
 
-def run_pool(payload: Mapping[str, Any], *, out: Path, reporter: Reporter) -> None:
+
+def run_pool(
+    payload: Mapping[str, Any], *, out: Path, reporter: Reporter, device: str = "cpu"
+) -> None:
     """Write the :class:`TrainingData` that ``payload`` describes to ``out``.
+
+    Beside it lies :data:`PREDICTOR`: ``name``, ``sha256`` of its weights (empty without any) and
+    ``card`` (:func:`benchmark.contexts.evaluation.told_card`).
 
     Args:
         payload: ``samples`` (number per context), ``predictor`` (``cnn``, ``clip:FOLDER`` ...),
             ``seed`` and optionally ``size`` (side in pixels, 128) and ``contexts`` (default all).
         out: existing folder.
         reporter: where progress goes.
+        device: where the predictor looks at them.
 
     Raises:
         UnknownNameError: for a predictor that is not registered.
@@ -44,9 +55,16 @@ def run_pool(payload: Mapping[str, Any], *, out: Path, reporter: Reporter) -> No
             for context in payload.get("contexts", CONTEXTS)
         ]
     )
-    inputs = torch.as_tensor(pool.inputs).permute(0, 3, 1, 2).float() / 255
-    contexts = predictor.predict(inputs, torch.as_tensor(pool.labels)).double().numpy()
-    TrainingData(pool, contexts / contexts.sum(1, keepdims=True)).save(out)
+    inputs = torch.as_tensor(pool.inputs).to(device).permute(0, 3, 1, 2).float() / 255
+    contexts = predictor.predict(inputs, torch.as_tensor(pool.labels)).double().cpu().numpy()
+    contexts /= contexts.sum(1, keepdims=True)
+    TrainingData(pool, contexts).save(out)
+    told = {
+        "name": payload["predictor"],
+        "sha256": predictor.identity().get("sha256", ""),
+        "card": told_card(contexts, pool.labels),
+    }
+    write_json(out / PREDICTOR, told)
 
 
 def context_pool(

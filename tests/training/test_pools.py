@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from torch import Tensor
 
 from benchmark.contexts import CONTEXTS
+from benchmark.contexts.simple import OraclePredictor
 from benchmark.errors import UnknownNameError
 from benchmark.progress import Reporter
-from benchmark.training import TrainingData
+from benchmark.training import TrainingData, pools
 from benchmark.training.pools import run_pool
 
 PAYLOAD = {"samples": 12, "size": 48, "seed": 3, "predictor": "oracle"}
@@ -75,6 +78,30 @@ def test_the_same_payload_gives_the_same_bytes(
     run_pool(PAYLOAD, out=tmp_path, reporter=reporter)
     for path in built.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_what_the_predictor_said_is_counted(
+    reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mute(OraclePredictor):
+        """Says nothing about the first ten pictures."""
+
+        def predict(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+            vectors = super().predict(images, labels)
+            vectors[:10] = 1 / len(CONTEXTS)
+            return vectors
+
+    monkeypatch.setattr(pools, "make_predictor", lambda name: Mute())
+    run_pool(PAYLOAD | {"size": 32}, out=tmp_path, reporter=reporter)
+    told = json.loads((tmp_path / pools.PREDICTOR).read_text())
+    assert told["card"]["no_answer"] == 10
+    # generic comes first and is what the largest of equal numbers stands at
+    assert told["card"]["by_context"]["generic"] == {
+        "n": 12,
+        "recall": 1.0,
+        "probability": pytest.approx((10 / 4 + 2) / 12),
+    }
+    assert told["card"]["by_context"]["face"]["probability"] == 1
 
 
 def test_a_wrong_predictor_is_refused_before_anything_is_rendered(

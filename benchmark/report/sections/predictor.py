@@ -13,11 +13,10 @@ from benchmark.report.wording import humanise
 
 _LEAD = (
     "The schedule weighs the loss terms by what the predictor says a training picture is of: the "
-    "same network for every arm, and no group label is known to it. A picture that it takes for "
+    "same one for every arm, and no group label is known to it. A picture that it takes for "
     "another context loses the protection of its own: a dark face that is not taken for a face "
-    "loses its identity term. So recall is told for every group and illumination. The mean "
-    "probability is the share of the protection that remains.",
-    "These are numbers of the instrument's own held-out data, not of this run.",
+    "loses its identity term. So recall is told for every stratum that is known. The mean "
+    "probability is the share of the protection that remains."
 )
 
 
@@ -38,7 +37,7 @@ def predictor(view: RunView) -> Section | None:
         slug="predictor",
         short="Contexts",
         title="What the schedule was told",
-        lead=_LEAD,
+        lead=(_LEAD, f"The predictor is {record.name}, judged on {record.measured_on}."),
         findings=tuple(_finding(card, found.grids)),
         tables=((facts,) if found.facts else ()),
         details=tuple(_table(position, grid) for position, grid in enumerate(found.grids)),
