@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import StrEnum
+from functools import partial
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +22,7 @@ class Kind(StrEnum):
     SUBMISSIONS = "submissions"
     ENHANCERS = "enhancers"
     HOSTS = "hosts"
+    PLUGINS = "plugins"
     METRICS = "metrics"
     LOSSES = "losses"
     SCHEDULES = "schedules"
@@ -121,6 +124,7 @@ def _submission(name: str) -> Mapping[str, Any]:
 _REGISTRIES: Mapping[Kind, tuple[str, ...]] = {
     Kind.ENHANCERS: ("benchmark.enhancers:ENHANCERS", "benchmark.enhancers.hosts:HOSTS"),
     Kind.HOSTS: ("benchmark.enhancers.hosts:HOSTS",),
+    Kind.PLUGINS: ("benchmark.enhancers.hosts:PLUGINS",),
     Kind.LOSSES: ("benchmark.losses:LOSSES",),
     Kind.SCHEDULES: (
         "benchmark.schedules:ARMS",
@@ -138,9 +142,7 @@ def _registries(kind: Kind) -> list[Any]:
     return [getattr(importlib.import_module(module), name) for module, _, name in places]
 
 
-def _from_registries(
-    kind: Kind, mends: Callable[[], Mapping[str, str]] | None = None
-) -> _Catalogue:
+def _from_registries(kind: Kind) -> _Catalogue:
     def summaries() -> Mapping[str, str]:
         found: dict[str, str] = {}
         for registry in _registries(kind):
@@ -167,17 +169,20 @@ def _from_registries(
                 }
         raise unknown_name(kind.value, name, tuple(summaries()))
 
-    return _Catalogue(summaries, details, mends)
+    return _Catalogue(summaries, details, partial(_absent, kind) if kind in _WEIGHTED else None)
 
 
-def _absent_enhancers() -> Mapping[str, str]:
-    """Enhancers that lack weights, with the commands that bring them."""
-    from benchmark.enhancers import ENHANCERS
+#: Kinds of which some look through published weights.
+_WEIGHTED = {Kind.ENHANCERS, Kind.LOSSES}
+
+
+def _absent(kind: Kind) -> Mapping[str, str]:
+    """Names that lack weights, with the commands that bring them."""
     from benchmark.weights import WeightStore
     from benchmark.weights.store import mending_command
 
     store, found = WeightStore(), {}
-    for entry in ENHANCERS:
+    for entry in chain.from_iterable(_registries(kind)):
         states = [store.status(name) for name in entry.meta.get("weights", ())]
         lacking = [s.weight for s in states if s.path is None or s.state == "wrong"]
         if lacking:
@@ -207,5 +212,4 @@ _CATALOGUES: Mapping[Kind, _Catalogue] = {
     Kind.SUBMISSIONS: _Catalogue(_submissions, _submission),
     Kind.METRICS: _Catalogue(_metrics, _metric),
     **{kind: _from_registries(kind) for kind in _REGISTRIES},
-    Kind.ENHANCERS: _from_registries(Kind.ENHANCERS, _absent_enhancers),
 }

@@ -25,7 +25,7 @@ def invoke(
 
 KINDS = [
     *("tasks", "submissions", "enhancers", "metrics", "losses", "schedules", "judges"),
-    *("contexts", "classifiers"),
+    *("hosts", "plugins", "contexts", "classifiers"),
 ]
 
 
@@ -44,6 +44,28 @@ def test_everything_that_is_listed_can_be_shown(
         code, text, _ = invoke(capsys, monkeypatch, "show", kind, name)
         assert code == 0
         assert name in text
+
+
+LACKING = {
+    "enhancers": ("zero-dce", "weights fetch zero-dce"),
+    "losses": ("lpips-vgg", "weights fetch vgg16"),
+}
+
+
+@pytest.mark.parametrize("kind", LACKING)
+def test_what_lacks_weights_says_what_brings_them(
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for variable in ("EQUILUX_WEIGHTS", "TORCH_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    _, out, _ = invoke(capsys, monkeypatch, "list", kind, "--json")
+    mends = {row["name"]: row["mend"] for row in json.loads(out)}
+    name, command = LACKING[kind]
+    assert command in mends[name]
+    assert None in mends.values()
 
 
 @pytest.mark.parametrize(
