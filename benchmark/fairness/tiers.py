@@ -203,11 +203,13 @@ def _places(resampled: Floats) -> NDArray[np.int32]:
 def _seed_errors(
     data: Study, parts: Partition, metrics: list[int]
 ) -> dict[int, tuple[Source, NDArray[np.int64]]]:
-    """For every metric: error ``[K, V]`` of group means due to training runs, and runs ``[V]``."""
+    """For every metric: error ``[K, V]`` of group means due to training runs, and runs ``[V]``.
+
+    A run whose training failed measured nothing and is none.
+    """
     seed, seeds = pd.factorize(data.frame["seed"], sort=True)
     v, r = len(data.variants), len(seeds)
     run = data.variant * r + seed
-    exists = np.bincount(run, minlength=v * r).reshape(v, r) > 0
     result = {}
     for metric in metrics:
         sums, counts = parts.sums(data.values[:, metric], run, v * r)
@@ -217,5 +219,5 @@ def _seed_errors(
         centre = np.where(known, means, 0).sum(axis=2) / np.maximum(n, 1)
         squares = np.where(known, (means - centre[..., None]) ** 2, 0).sum(axis=2)
         se = np.where(n >= 2, np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1)), 0.0)
-        result[metric] = Source(se, np.maximum(n - 1.0, 1.0)), exists.sum(axis=1)
+        result[metric] = Source(se, np.maximum(n - 1.0, 1.0)), known.any(axis=0).sum(axis=1)
     return result

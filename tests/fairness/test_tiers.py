@@ -55,6 +55,14 @@ def test_scatter_between_runs_widens_the_rank_interval_of_trained_systems() -> N
     assert wild.rank_high - wild.rank_low >= 3
 
 
+def test_a_run_whose_training_failed_is_not_counted() -> None:
+    samples = _world()
+    samples.loc[(samples.arm == "cals") & (samples.seed == 1), "score"] = float("nan")
+    tiers = _tiers(samples).set_index(["system", "arm"])
+    assert tiers.n_seeds["curve", "cals"] == 2
+    assert tiers.n_seeds["curve", "matched"] == 3
+
+
 def test_a_copy_shares_rank_and_tier() -> None:
     one = draw(World(clusters=20, systems=(("a", "", -1),)))
     tiers = _tiers(pd.concat([one, one.assign(system="b")]))
