@@ -118,11 +118,23 @@ def test_workflow_and_tox_gate_every_task_against_its_baseline(file: str) -> Non
     assert len(BASELINES) == 3
 
 
-def test_the_workflow_keeps_its_outputs_and_pins_its_actions() -> None:
-    steps = read_yaml(".github/workflows/fairness-gate.yml")["jobs"]["gate"]["steps"]
-    used = [step["uses"] for step in steps if "uses" in step]
-    assert all(re.search(r"@v\d+$", name) for name in used)
-    upload = next(step for step in steps if "upload-artifact" in step.get("uses", ""))
+def test_the_workflow_may_read_only_and_pins_its_actions() -> None:
+    file = ".github/workflows/fairness-gate.yml"
+    workflow = read_yaml(file)
+    assert workflow["permissions"] == {"contents": "read"}
+    (job,) = workflow["jobs"].values()
+    assert not job.get("permissions")
+    used = [step for step in job["steps"] if "uses" in step]
+    text = (REPOSITORY / file).read_text(encoding="utf-8")
+    for step in used:
+        assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"])
+        assert re.search(rf"{step['uses']} # v\d+\.\d+\.\d+\n", text), "for people: which release"
+    # text of a pull request must not become part of a command
+    commands = " ".join(step.get("run", "") for step in job["steps"])
+    assert set(re.findall(r"\$\{\{ (\S+) \}\}", commands)) == {"matrix.task"}
+    checkout, upload = used[0], used[-1]
+    assert checkout["with"]["persist-credentials"] is False
+    assert "upload-artifact" in upload["uses"]
     assert upload["if"] == "always()"
 
 
