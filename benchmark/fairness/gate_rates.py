@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.fairness.arms import Paired
 from benchmark.fairness.bootstrap import Bootstrap
@@ -61,12 +62,16 @@ class Rates:
         pairs: how many were simulated.
         blocked, passed: share with the verdict fail, and with nothing but passes.
         blocked_interval: of ``blocked``.
+        by_mean: what a threshold would block: a group's mean is down by more than the harm margin.
+        by_gap: the same of the range between group means, up by more than the margin.
     """
 
     pairs: int
     blocked: float
     blocked_interval: tuple[float, float]
     passed: float
+    by_mean: float = float("nan")
+    by_gap: float = float("nan")
 
 
 def simulate(
@@ -110,6 +115,7 @@ def simulate(
     info = MetricInfo(_METRIC, 1, kind=kind)
     rng, boot = stream(seed, "gate", world.design, kind, victim), Bootstrap(parts, seed, replicates)
     blocked = passed = 0
+    by_threshold = np.zeros(2)
     for start in range(0, pairs, _PAIRS_AT_A_TIME):
         j = min(_PAIRS_AT_A_TIME, pairs - start)
         baseline, candidate = _draw(rng, world, parts, j, loss=loss, victim=victim)
@@ -120,8 +126,24 @@ def simulate(
         said = np.array(verdicts(found, found.adjusted(), policy))
         blocked += int((said == "fail").any(axis=0).sum())
         passed += int((said == "pass").all(axis=0).sum())
+        harm = policy.metrics[_METRIC].harm
+        by_threshold += _thresholds(parts, baseline, candidate, harm).sum(axis=1)
     low, high = wilson(np.array(blocked / pairs), np.array(float(pairs)))
-    return Rates(pairs, blocked / pairs, (float(low), float(high)), passed / pairs)
+    by_mean, by_gap = (by_threshold / pairs).tolist()
+    interval = float(low), float(high)
+    return Rates(pairs, blocked / pairs, interval, passed / pairs, by_mean, by_gap)
+
+
+def _thresholds(
+    parts: Partition, baseline: Floats, candidate: Floats, harm: float
+) -> NDArray[np.bool_]:
+    """``[2, j]`` what two gates without statistics block: any mean down, the range up."""
+    before, after = np.zeros((2, parts.n_groups, baseline.shape[1]))
+    size = np.bincount(parts.cell_group)[:, None]
+    np.add.at(before, parts.cell_group, baseline / size[parts.cell_group])
+    np.add.at(after, parts.cell_group, candidate / size[parts.cell_group])
+    down = (before - after > harm).any(axis=0)
+    return np.stack([down, np.ptp(after, axis=0) - np.ptp(before, axis=0) > harm])
 
 
 def _parts(world: World) -> Partition:

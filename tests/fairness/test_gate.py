@@ -252,6 +252,9 @@ def test_error_rates_are_those_promised(design: str) -> None:
     assert same.blocked <= 2 * LARGEST_FALSE_BLOCKS
     worse = simulate(world, loss=0.5, pairs=1000, replicates=199)
     assert worse.blocked >= SMALLEST_DETECTION
+    # what thresholds without statistics would do of the same pairs
+    assert same.by_mean > 0.3
+    assert same.by_gap > 0.1
 
 
 def test_the_command_keeps_its_promises_and_says_when_it_does_not(
