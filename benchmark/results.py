@@ -59,9 +59,10 @@ def load_run(folder: str | Path) -> Results:
     """Read a finished run.
 
     Raises:
-        DataError: if the run is unfinished or a table is missing or damaged.
+        DataError: if the run is unfinished, or a table is missing or not the one it wrote.
     """
     from benchmark.report import model
 
     view = model.load_run(Path(folder))
+    model.check_untouched(view)
     return Results(view.folder, view.samples, view.groups, view.gaps, view.effects)

@@ -156,7 +156,9 @@ def report(
 ) -> None:
     """Print a finished run again and rebuild its report.html."""
     from benchmark.report import print_summary, render_report
+    from benchmark.report.model import check_untouched, load_run
 
+    check_untouched(load_run(folder))
     render_report(folder)
     print_summary(folder, Console())
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmark.fairness import AxisInfo, MetricInfo
 from benchmark.report.manifest import AxisRecord, InstrumentRecord, MetricRecord, SystemRecord
-from benchmark.report.model import RunView, load_run
+from benchmark.report.model import RunView, check_untouched, load_run
 
 #: What identifies a row.
 KEYS = ("system", "arm", "seed", "sample")
@@ -81,9 +81,10 @@ def read_run(folder: Path) -> Side:
     """A finished run as one side of a comparison.
 
     Raises:
-        DataError: if the run is unfinished or damaged.
+        DataError: if the run is unfinished or damaged, or its tables are not those it wrote.
     """
     view = load_run(folder)
+    check_untouched(view)
     return Side(str(folder), facts_of(view), view.samples)
 
 

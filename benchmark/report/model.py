@@ -231,6 +231,26 @@ def load_run(folder: Path) -> RunView:
     return view
 
 
+def check_untouched(view: RunView) -> None:
+    """Hold the tables to the digests that the run recorded when it ended.
+
+    Reading alone does not ask: a run that is being drawn may be somebody's own sketch. Whoever
+    shows, decides or publishes does.
+
+    Raises:
+        DataError: if a table is not the file that the manifest names.
+    """
+    for name, said in view.manifest.files.items():
+        digest = said if isinstance(said, str) else str(said.get("sha256"))
+        path = view.folder / name
+        if name.endswith(".parquet") and (not path.is_file() or sha256_of_file(path) != digest):
+            raise DataError(
+                f"{name} is not the file that the run wrote",
+                where=str(view.folder),
+                mend="run it again: it rebuilds what is damaged",
+            )
+
+
 def _no_run(folder: Path) -> DataError:
     """Why there is no manifest in ``folder``, and which folders have one."""
     inside, beside = (

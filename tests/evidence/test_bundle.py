@@ -238,7 +238,7 @@ def test_a_damaged_run_makes_no_bundle(run_folder: Path, tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"samples\.parquet is not the file that the run wrote"):
         write_bundle(copy)
     assert not list(tmp_path.glob("*.zip"))
-    with pytest.raises(DataError, match="did not finish"):
+    with pytest.raises(DataError, match="a folder of runs"):
         write_bundle(tmp_path)
 
 

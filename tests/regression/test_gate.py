@@ -18,6 +18,7 @@ import yaml
 from benchmark.errors import DataError, EquiluxError, SpecError
 from benchmark.regression.baseline import read_baseline, set_baseline
 from benchmark.regression.decision import GateReport, gate
+from benchmark.regression.difference import compare
 from benchmark.regression.outputs import as_json, as_junit, as_markdown, write_outputs
 
 from .conftest import MakeRun
@@ -189,6 +190,15 @@ def test_a_system_that_is_gone_is_not_comparable_and_a_new_one_is_a_note(
     set_baseline(back, run, reason="only mine")
     everything = make_run("whole")
     assert any("not judged: host cals" in note for note in gate(back, everything).notes)
+
+
+def test_a_candidate_whose_tables_were_edited_is_refused(baseline: Path, make_run: MakeRun) -> None:
+    run = make_run()
+    table = pd.read_parquet(run / "samples.parquet")
+    table.assign(psnr=50.0).to_parquet(run / "samples.parquet", index=False)
+    for use in (lambda: gate(baseline, run), lambda: compare(run, run)):
+        with pytest.raises(DataError, match=r"samples\.parquet is not the file that the run wrote"):
+            use()
 
 
 def test_floors_block_whatever_was_before(baseline: Path, run_folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pandas as pd
 from PIL import Image
 from scipy import stats
 
+from benchmark.files import sha256_of_file
+
 from .synthetic_parts import PREDICTOR, write_parts
 
 LEVELS = {
@@ -81,7 +83,9 @@ def write_run(folder: Path, options: Options = Options()) -> Path:
         _gallery(folder / "gallery", names)
     if options.parts:
         write_parts(folder, list(SYSTEMS), names.tones, LEVELS["illumination"])
-    (folder / "manifest.json").write_text(json.dumps(manifest(names, options), indent=2))
+    content = manifest(names, options)
+    content["files"] = {p.name: sha256_of_file(p) for p in sorted(folder.glob("*.parquet"))}
+    (folder / "manifest.json").write_text(json.dumps(content, indent=2))
     return folder
 
 
@@ -419,7 +423,7 @@ def manifest(names: _Names, options: Options) -> dict[str, Any]:
                 "note": "rendered here",
             },
         ],
-        "files": {"samples.parquet": "ab" * 32, "groups.parquet": "cd" * 32},
+        "files": {},
         "predictor": PREDICTOR if options.parts else None,
         "statistics": {"replicates": 10_000, "n_min": 8, "n_full": 30, "level": 0.95},
     }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from benchmark.errors import DataError
+from benchmark.report import model
 from benchmark.results import load_run
 
 
@@ -26,3 +29,12 @@ def test_tables_and_slices_of_a_run(run_folder: Path) -> None:
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.json"):
         load_run(tmp_path)
+
+
+def test_tables_that_were_edited_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run_folder, tmp_path / "run")
+    groups = pd.read_parquet(copy / "groups.parquet")
+    groups.assign(mean=1.0).to_parquet(copy / "groups.parquet", index=False)
+    with pytest.raises(DataError, match=r"groups\.parquet is not the file that the run wrote"):
+        load_run(copy)
+    assert len(model.load_run(copy).groups) == len(groups), "a report of it can still be drawn"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
-from benchmark.errors import DataError
-from benchmark.files import sha256_of_file, write_bytes
-from benchmark.report.leaderboard.protocol import protocol_of, ranked_metrics
+from benchmark.files import write_bytes
+from benchmark.report.leaderboard.admission import require_alike, require_comparable
+from benchmark.report.leaderboard.protocol import ranked_metrics
 from benchmark.report.leaderboard.store import (
     CLUSTERS,
     TABLES,
@@ -27,13 +26,10 @@ from benchmark.report.leaderboard.store import (
 )
 from benchmark.report.manifest import GalleryItem
 from benchmark.report.markup import slug
-from benchmark.report.model import COLUMNS, RunView, load_run
-from benchmark.spec.catalogue import find_task
+from benchmark.report.model import COLUMNS, RunView, check_untouched, load_run
 
 #: Side of one of the three pictures of a thumbnail.
 _SIDE = 88
-_SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*(/[A-Za-z0-9][A-Za-z0-9_.:+-]*)?")
-_LONGEST_NAME = 130
 
 
 def add_result(run: Path, results: Path, *, note: str = "") -> tuple[Path, bool]:
@@ -50,16 +46,17 @@ def add_result(run: Path, results: Path, *, note: str = "") -> tuple[Path, bool]
         The folder of the result, and whether it is new.
 
     Raises:
-        DataError: if the run is unfinished, edited, of another version of the task, on data that
-            not everybody has, with planted effects or shuffled groups, or lacks a baseline.
+        DataError: if the run is unfinished or edited, or may not stand in a leaderboard, see
+            :mod:`benchmark.report.leaderboard.admission`.
     """
     view = load_run(run)
-    _check_untouched(view)
-    _check_comparable(view)
+    check_untouched(view)
+    require_comparable(view)
     known = [r for r in read_results(results) if r.protocol.task == view.manifest.task.name]
     for result in known:
         if result.record.run_manifest == view.digest:
             return result.folder, False
+    require_alike(view, known)
     number = 1 + max((result.number for result in known), default=0)
     folder = results / view.manifest.task.name / f"{view.manifest.profile}-{number:04d}"
     _write(view, folder, number=number, note=note)
@@ -165,75 +162,3 @@ def _thumbnail(folder: Path, item: GalleryItem) -> bytes | None:
     buffer = io.BytesIO()
     strip.save(buffer, "WEBP", quality=72, method=6)
     return buffer.getvalue()
-
-
-def _check_untouched(view: RunView) -> None:
-    for name, said in view.manifest.files.items():
-        digest = said if isinstance(said, str) else str(said.get("sha256"))
-        path = view.folder / name
-        if name.endswith(".parquet") and (not path.is_file() or sha256_of_file(path) != digest):
-            raise DataError(
-                f"{name} is not the file that the manifest names",
-                where=str(view.folder),
-                mend="run the task again: a leaderboard takes tables as they were written",
-            )
-
-
-def _check_comparable(view: RunView) -> None:
-    """Refuse what cannot be set beside other results."""
-    manifest, where = view.manifest, str(view.folder)
-    task = find_task(manifest.task.name).spec
-    protocol = protocol_of(manifest)
-    if protocol.version != str(task.version):
-        raise DataError(
-            f"the run is of version {protocol.version} of {task.name}, which is now at version "
-            f"{task.version}",
-            where=where,
-            mend=f"run it again: `python -m benchmark run --task {task.name}`",
-        )
-    if manifest.data.get("source") != "probe":
-        raise DataError(
-            "the run is on data of somebody's own",
-            where=where,
-            mend="leaderboards compare on the embedded probe, which everybody has; what single "
-            "people or patients got does not belong in a repository",
-        )
-    degradation = manifest.data.get("degradation", {})
-    if manifest.data.get("effect") != "group" or degradation.get("planted"):
-        raise DataError(
-            "the run has planted effects or shuffled groups, which are for tests of the statistics",
-            where=where,
-            mend="run the task as it is",
-        )
-    strange = [s.system for s in manifest.systems if not _nameable(s.system)]
-    if strange:
-        raise DataError(
-            f"a system's name is not usable: {strange[0][:80]!r}",
-            where=where,
-            mend="names are letters, digits and _.:+- with at most one slash",
-        )
-    require_baselines(view, where=where)
-
-
-def _nameable(name: str) -> bool:
-    return len(name) <= _LONGEST_NAME and _SYSTEM.fullmatch(name) is not None
-
-
-def require_baselines(view: RunView, *, where: str) -> None:
-    """``input``, a classical method and ``oracle`` are in every table.
-
-    Without them nobody sees what doing nothing gives and how unfair the judge itself is.
-
-    Raises:
-        DataError: naming those that are missing.
-    """
-    systems = view.manifest.systems
-    missing = sorted({"input", "oracle"} - {s.system for s in systems})
-    if not any(s.kind == "classical" for s in systems):
-        missing.append("a classical method")
-    if missing:
-        raise DataError(
-            f"these baselines are missing: {', '.join(missing)}",
-            where=where,
-            mend="run the task with them: leave --system out, or name them as well",
-        )
