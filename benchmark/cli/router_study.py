@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,22 +48,30 @@ def router_study(
 def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
     from benchmark.contexts.router import CLASSES
 
-    scores = study.scores.to_dict("records")
+    shown = short_names(study.scores["classifier"])
+    scores = study.scores.replace({"classifier": shown}).to_dict("records")
     print_table(
-        ["classifier", "accuracy", "95 % interval", "macro-F1", "ECE", "abstained"],
+        ["classifier", "accuracy", "95 % interval", "best guess", "macro-F1", "ECE", "abstained"],
         [
             [
                 row["classifier"],
                 f"{row['accuracy']:.3f}",
                 _interval(row["ci_low"], row["ci_high"]),
+                f"{row['best_guess']:.3f}",
                 f"{row['macro_f1']:.3f}",
                 f"{row['ece']:.3f}",
-                _abstained(row["abstained"], row["no_answer"]),
+                f"{row['abstained']:.1%}",
             ]
             for row in scores
         ],
-        title="what is wrong with the picture; intervals over clusters",
+        title="what is wrong with the picture; accuracy of the route, where abstaining says none,\n"
+        "with intervals over clusters, and of the best guess, believed or not",
     )
+    for row in scores:
+        if row["no_answer"]:
+            typer.echo(
+                f"{row['classifier']} gave no answer to {row['no_answer']:.1%} of the pictures"
+            )
     typer.echo("")
     print_table(
         ["classifier", *CLASSES],
@@ -75,30 +85,34 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
         print_table(
             ["truth", *(f"-> {name}" for name in CLASSES)],
             [[truth, *map(str, row)] for truth, row in zip(CLASSES, table, strict=True)],
-            title=f"confusion, {name}",
+            title=f"confusion, {shown[str(name)]}",
         )
     typer.echo("")
+    groups = study.groups[study.groups["axis"] != ""]
+    told = groups[groups["size_class"] != "insufficient"]
     print_table(
         ["classifier", "group", "people", "accuracy", "95 % interval", "size"],
         [
             [
-                row["classifier"],
+                shown[row["classifier"]],
                 row["group"],
                 str(row["n_clusters"]),
                 f"{row['mean']:.3f}",
                 _interval(row["ci_low"], row["ci_high"]),
                 row["size_class"],
             ]
-            for row in study.groups[study.groups["axis"] != ""].to_dict("records")
+            for row in told.to_dict("records")
         ],
         title="faces: accuracy of the route by skin tone and illumination",
     )
+    if few := (len(groups) - len(told)) // len(scores):
+        typer.echo(f"{few} groups have too few people to tell: groups.parquet")
     typer.echo("")
     print_table(
         ["classifier", "truth", "wrong", "PSNR", "NLPD", "PSNR, all", "NLPD, all"],
         [
             [
-                row["classifier"],
+                shown[row["classifier"]],
                 row["truth"] or "all",
                 f"{row['wrong']} of {row['n']}",
                 *[_number(row[f"{m}_wrong"], places) for m, places in _METRICS],
@@ -114,15 +128,15 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
         ["classifier", "minus", "accuracy", "95 % interval", "clusters"],
         [
             [
-                row["classifier"],
-                row["other"],
+                shown[row["classifier"]],
+                shown[row["other"]],
                 f"{row['effect']:+.3f}",
                 _interval(row["ci_low"], row["ci_high"]),
                 str(row["clusters"]),
             ]
             for row in study.versus.to_dict("records")
         ],
-        title="side by side, paired by cluster",
+        title="side by side: difference of accuracy, paired by picture, interval over clusters",
     )
     typer.echo("")
     for line in verdicts(study.versus, zero_shot):
@@ -131,6 +145,24 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
 
 
 _METRICS = (("psnr", 2), ("nlpd", 4))
+_MODEL = re.compile(
+    r"(?P<kind>clip:|vlm:|probe on )(?:hub:(?P<repository>[^@]+)(?:@.*)?|(?P<folder>.+))"
+)
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Classifiers without the folders and commits of their models, unless two would be alike."""
+    found = {}
+    for name in names:
+        parts = _MODEL.fullmatch(name)
+        if parts is None:
+            found[name] = name
+        elif parts["repository"]:
+            found[name] = parts["kind"] + parts["repository"]
+        else:
+            found[name] = parts["kind"] + Path(parts["folder"]).name
+    uses = Counter(found.values())
+    return {name: short if uses[short] == 1 else name for name, short in found.items()}
 
 
 def verdicts(versus: pd.DataFrame, zero_shot: Sequence[str]) -> list[str]:
@@ -166,7 +198,3 @@ def _rate(value: float) -> str:
 
 def _number(value: float, places: int) -> str:
     return "-" if isnan(value) else f"{value:+.{places}f}"
-
-
-def _abstained(share: float, silent: float) -> str:
-    return f"{share:.1%}" + (f", {silent:.1%} without an answer" if silent else "")

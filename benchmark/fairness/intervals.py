@@ -15,6 +15,8 @@ for normal data; Hesterberg, "What teachers should know about the bootstrap", 20
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -28,6 +30,8 @@ STUDENTISED = (10, 50)
 _BOOTSTRAP_T_FROM, _BCA_FROM = STUDENTISED
 _EVENTS_FOR_BCA = 10
 _DEGENERATE_SHARE = 0.01
+
+Range = tuple[float, float]
 
 
 def wilson(p: Floats, n: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -70,6 +74,53 @@ def student(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
         return float("nan"), float("nan")
     margin = stats.t.isf((1 - level) / 2, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
     return float(values.mean() - margin), float(values.mean() + margin)
+
+
+def over_clusters(values: Floats, clusters: NDArray[Any]) -> tuple[float, float, float]:
+    """Mean of items where clusters of them are independent, its variance and degrees of freedom.
+
+    For clusters of one size it is what Student has of their means. Else a cluster weighs as much
+    as its items, and the degrees of freedom are what a few large ones leave (Satterthwaite 1946,
+    a cluster's total varying in proportion to its size).
+
+    Args:
+        values: ``[N]`` items.
+        clusters: ``[N]`` whose they are.
+
+    Returns:
+        Mean, variance and degrees of freedom; the last two NaN below two clusters.
+    """
+    mean = float(values.mean()) if len(values) else float("nan")
+    _, place, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        return mean, float("nan"), float("nan")
+    totals, squares = np.bincount(place, weights=values - mean), sizes.astype(float) ** 2
+    variance = len(sizes) / (len(sizes) - 1) * (totals**2).sum() / len(values) ** 2
+    return mean, float(variance), float(squares.sum() ** 2 / (squares**2).sum() - 1)
+
+
+def clustered_rate(values: Floats, clusters: NDArray[Any], *, level: float = 0.95) -> Range:
+    """Wilson's interval of a share of items, which count for what they tell beside their cluster.
+
+    NaN below two clusters.
+    """
+    mean, variance, df = over_clusters(values, clusters)
+    worth = effective_n(
+        np.array(mean),
+        np.array(variance),
+        clusters=np.array(df + 1),
+        items=np.array(float(len(values))),
+        level=level,
+    )
+    low, high = wilson(np.array(mean), worth, level=level)
+    return float(low), float(high)
+
+
+def clustered_mean(values: Floats, clusters: NDArray[Any], *, level: float = 0.95) -> Range:
+    """Student's interval of the mean of items; NaN below two clusters."""
+    mean, variance, df = over_clusters(values, clusters)
+    margin = float(stats.t.isf((1 - level) / 2, df) * variance**0.5)
+    return mean - margin, mean + margin
 
 
 def percentile(replicates: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:

@@ -125,7 +125,7 @@ def _predictor(request: Request, plan: Plan, store: Store) -> dict[str, Any] | N
         record = load_record("context-cnn")
         return {"name": record.name, "sha256": record.sha256, "card": record.card}
     pool = next(iter(plan.trainings.values())).needs["pool"]
-    told = json.loads((store.require(*pool) / PREDICTOR).read_text(encoding="utf-8"))
+    told: dict[str, Any] = json.loads((store.require(*pool) / PREDICTOR).read_text("utf-8"))
     return told | {"measured_on": "the training pictures of this run"}
 
 

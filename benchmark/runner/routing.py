@@ -30,7 +30,7 @@ from benchmark.contexts.router.training import RouterSettings, probe_on, repeate
 from benchmark.enhancers.base import Enhancer
 from benchmark.enhancers.routing import Routes, build_systems
 from benchmark.fairness.analysis import analyse
-from benchmark.fairness.intervals import student
+from benchmark.fairness.intervals import clustered_mean, clustered_rate
 from benchmark.fairness.model import AxisInfo, MetricInfo
 from benchmark.files import content_key, write_with
 from benchmark.losses.perceptual import PyramidDistance
@@ -67,8 +67,8 @@ class RouterStudy:
 
     Attributes:
         folder: where the tables are.
-        scores: ``n, accuracy, ci_low, ci_high, macro_f1, ece, abstained, no_answer`` and
-            ``recall_<class>``.
+        scores: ``n, accuracy, ci_low, ci_high, best_guess, macro_f1, ece, abstained, no_answer``
+            and ``recall_<class>``.
         confusion: ``truth, route, n``.
         groups: accuracy on faces with intervals over people: ``axis, group, n_items, n_clusters,
             mean, ci_low, ci_high, size_class``.
@@ -213,15 +213,14 @@ def study_tables(
         [_pictures(samples, name, found, quality) for name, found in decisions.items()],
         ignore_index=True,
     )
-    everybody = _analysed(pictures, ())
     faces = _analysed(pictures[pictures["context"] == "face"], AXES)
     scores = []
     for name, decision in decisions.items():
         found = summary(decision, samples.labels)
         recall = {f"recall_{key}": value for key, value in found.pop("recall").items()}
-        overall = everybody.groups[everybody.groups["arm"] == name].iloc[0]
-        interval = {key: overall[key] for key in ("ci_low", "ci_high")}
-        scores.append({"classifier": name, **found, **interval, **recall})
+        mine = pictures[pictures["classifier"] == name]
+        low, high = clustered_rate(mine["right"].to_numpy(), mine["cluster"].to_numpy())
+        scores.append({"classifier": name, **found, "ci_low": low, "ci_high": high, **recall})
     return {
         "scores": pd.DataFrame(scores),
         "confusion": _confusions(samples, decisions),
@@ -303,15 +302,17 @@ def _costs(pictures: pd.DataFrame) -> pd.DataFrame:
 
 
 def _versus(pictures: pd.DataFrame) -> pd.DataFrame:
-    """Differences of accuracy, paired by cluster, with Student's interval over clusters."""
-    wide = pictures.pivot_table(
-        index="cluster", columns="classifier", values="right", sort=False, aggfunc="mean"
-    )
+    """Differences of accuracy, paired by picture, with Student's interval over clusters."""
+    names = list(dict.fromkeys(pictures["classifier"]))
+    right = {
+        name: pictures.loc[pictures["classifier"] == name, "right"].to_numpy() for name in names
+    }
+    clusters = pictures.loc[pictures["classifier"] == names[0], "cluster"].to_numpy()
     rows = []
-    for number, name in enumerate(wide):
-        for other in list(wide)[number + 1 :]:
-            apart = (wide[name] - wide[other]).to_numpy(np.float64)
-            low, high = student(apart)
+    for number, name in enumerate(names):
+        for other in names[number + 1 :]:
+            apart = right[name] - right[other]
+            low, high = clustered_mean(apart, clusters)
             rows.append(
                 {
                     "classifier": name,
@@ -319,7 +320,7 @@ def _versus(pictures: pd.DataFrame) -> pd.DataFrame:
                     "effect": float(apart.mean()),
                     "ci_low": low,
                     "ci_high": high,
-                    "clusters": len(apart),
+                    "clusters": len(np.unique(clusters)),
                 }
             )
     columns = ["classifier", "other", "effect", "ci_low", "ci_high", "clusters"]

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -26,6 +28,7 @@ from benchmark.contexts.clip import CONTEXT_PROMPTS, ClipEncoder, ClipPredictor,
 from benchmark.contexts.router import make_classifier
 from benchmark.contexts.router.base import NO_ANSWER, NONE, decide
 from benchmark.contexts.router.outside import PROMPTS, QUESTION, ClipTrunk, VlmClassifier
+from benchmark.contexts.router.samples import RouterSet
 from benchmark.contexts.vlm import LanguageModel, VlmPredictor
 from benchmark.errors import EquiluxError, UnknownNameError, WeightsError
 from benchmark.weights import models
@@ -156,6 +159,43 @@ def test_a_model_that_answers_none_of_the_letters_abstains(saved: Callable[[str]
     decision = decide(found.numpy())
     assert decision.status.tolist() == [NO_ANSWER] * 3
     assert decision.routes.tolist() == [NONE] * 3
+
+
+def test_the_study_compares_them_to_its_last_sentence(
+    saved: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Everything from the command to the verdict, but on a few pictures of noise."""
+    from typer.testing import CliRunner
+
+    from benchmark.cli.app import app
+    from benchmark.contexts.router.synthesis import versions
+    from benchmark.runner import routing
+
+    clean = (pictures(8, 64, 64).permute(0, 2, 3, 1) * 255).byte().numpy()
+    made = [versions(clean[n], clean[n - 1], stream=str(n), seed=0) for n in range(len(clean))]
+    frame = pd.DataFrame(
+        {
+            "sample": [str(n) for n in range(len(clean))],
+            "cluster": [str(n // 2) for n in range(len(clean))],
+            "context": "face",
+            "tone_level": ["light", "dark"] * 4,
+            "illumination": "even",
+        }
+    )
+    samples = RouterSet(clean, np.stack(made), frame)
+    monkeypatch.setattr(routing, "router_samples", lambda *args, **options: samples)
+    models = [("clip", "clip"), ("clip", "siglip"), ("vlm", "llava"), ("vlm", "silent")]
+    options = [word for kind, name in models for word in (f"--{kind}", str(saved(name)))]
+    found = CliRunner().invoke(app, ["study", "router", *options, "--runs", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+    lines = found.output.splitlines()
+    for kind, name in models:
+        assert any(line.startswith(f"{kind}:{name} ") for line in lines), found.output
+        assert any(line.startswith(f"{kind}:{saved(name)}: ") for line in lines), found.output
+    assert any(line.startswith("probe on siglip ") for line in lines)
+    silent = next(line for line in lines if line.startswith("vlm:silent"))
+    assert "0.200" in silent  # everything is left alone, which is right for one class of five
+    assert "vlm:silent gave no answer to 100.0% of the pictures" in lines
 
 
 def test_a_context_without_an_answer_is_shared_by_all(saved: Callable[[str], Path]) -> None:

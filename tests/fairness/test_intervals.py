@@ -11,9 +11,12 @@ from benchmark.fairness.bootstrap import Bootstrap, Replicates
 from benchmark.fairness.cells import partition
 from benchmark.fairness.intervals import (
     bca,
+    clustered_mean,
+    clustered_rate,
     effective_n,
     mean_acceleration,
     mean_intervals,
+    over_clusters,
     percentile,
     wilson,
 )
@@ -163,3 +166,36 @@ def test_bootstrap_t_covers_a_skewed_mean_where_students_t_does_not() -> None:
     assert (method == "bootstrap-t").all()
     assert covered >= 0.93
     assert covered > ((t_low <= truth) & (truth <= t_high)).mean() + 0.02
+
+
+def test_clusters_of_one_size_are_students() -> None:
+    means = np.random.default_rng(0).normal(size=7)
+    values, clusters = np.repeat(means, 3), np.repeat(np.arange(7), 3)
+    values[::3] += 0.4
+    values[1::3] -= 0.4
+    low, high = stats.t.interval(0.95, 6, means.mean(), stats.sem(means))
+    assert clustered_mean(values, clusters) == pytest.approx((low, high))
+
+
+def test_a_large_cluster_weighs_as_its_items_and_tells_less() -> None:
+    values = np.array([1.0, 1, 1, 1, 0, 0])
+    mean, variance, df = over_clusters(values, np.array(list("aaaabc")))
+    assert mean == pytest.approx(4 / 6)
+    totals = np.array([4 * 2 / 6, -4 / 6, -4 / 6])
+    assert variance == pytest.approx(3 / 2 * (totals**2).sum() / 36)
+    assert df == pytest.approx(18**2 / 258 - 1)
+    assert np.isnan(clustered_rate(values, np.zeros(6))).all()
+    assert np.isnan(clustered_mean(values[:0], np.zeros(0))).all()
+
+
+def test_intervals_of_unequal_clusters_cover_the_truth() -> None:
+    """The sizes of the router's study: views of a scene, a person, an eye, a sign."""
+    rng = np.random.default_rng(1)
+    sizes = np.repeat([5, 30, 20, 60], [60, 10, 15, 5])
+    clusters = np.repeat(np.arange(len(sizes)), sizes)
+    hits = 0
+    for _ in range(400):
+        values = (rng.random(sizes.sum()) < rng.beta(17, 3, len(sizes))[clusters]).astype(float)
+        low, high = clustered_rate(values, clusters)
+        hits += low <= 0.85 <= high
+    assert 0.92 <= hits / 400 <= 0.985

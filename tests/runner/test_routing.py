@@ -12,9 +12,10 @@ from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from benchmark.cli.router_study import verdicts
+from benchmark.cli.router_study import short_names, verdicts
 from benchmark.contexts.router import CLASSES
 from benchmark.contexts.router.base import DegradationClassifier, decide
+from benchmark.contexts.router.evaluation import summary
 from benchmark.contexts.router.samples import RouterSet
 from benchmark.enhancers.base import Enhancer
 from benchmark.enhancers.classical import Gamma, Identity
@@ -129,6 +130,42 @@ def test_groups_and_comparisons(samples: RouterSet) -> None:
         "soft": 9,
         "motion": 9,
     }
+
+
+def test_an_interval_is_of_the_number_beside_it(samples: RouterSet) -> None:
+    """One person has half of the views, and is never read: shares of pictures, not of people."""
+    frame = samples.frame.assign(cluster=["p0"] * PEOPLE + [f"p{n}" for n in range(1, PEOPLE + 1)])
+    unequal = RouterSet(samples.clean, samples.inputs, frame)
+    p = oracle(unequal)
+    p[: 5 * PEOPLE] = np.roll(p[: 5 * PEOPLE], 1, axis=1)
+    decisions = {"right": decide(oracle(unequal)), "half": decide(p)}
+    routes = np.stack([d.routes for d in decisions.values()])
+    tables = study_tables(unequal, decisions, route_quality(unequal, SYSTEMS, routes))
+    half = tables["scores"].set_index("classifier").loc["half"]
+    assert half["accuracy"] == half["best_guess"] == 0.5
+    assert half["ci_low"] < 0.5 < half["ci_high"]
+    assert tables["versus"]["effect"].tolist() == [0.5]
+
+
+def test_a_best_guess_counts_though_it_is_not_believed(samples: RouterSet) -> None:
+    p = np.full((len(samples.labels), 5), 0.15) + 0.25 * oracle(samples)
+    p[:9] = np.nan
+    found = summary(decide(p), samples.labels)
+    assert found["best_guess"] == 1 - 9 / len(p)
+    assert found["accuracy"] == 0.2  # nobody is sure, and all are left alone
+    assert np.isnan(summary(decide(p[:0]), samples.labels[:0])["best_guess"])
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["cnn", "clip:/a/b/vit", "probe on /a/b/vit"], ["cnn", "clip:vit", "probe on vit"]),
+        (["vlm:hub:some/model@0123", "clip:hub:x/y@9"], ["vlm:some/model", "clip:x/y"]),
+        (["clip:/a/vit", "clip:/b/vit"], ["clip:/a/vit", "clip:/b/vit"]),
+    ],
+)
+def test_models_are_called_by_their_last_name(names: list[str], short: list[str]) -> None:
+    assert list(short_names(names).values()) == short
 
 
 class Reads(DegradationClassifier):

@@ -39,11 +39,21 @@ def macro_f1(table: Counts) -> float:
     return float((2 * hit[occurs] / named[occurs]).mean()) if occurs.any() else float("nan")
 
 
+def best_guess(decision: Decision, labels: Labels) -> float:
+    """Share of pictures whose most probable class is the label; NaN without pictures."""
+    if not len(labels):
+        return float("nan")
+    answered = np.isfinite(decision.probabilities).all(1)
+    guess = np.where(answered, np.nan_to_num(decision.probabilities).argmax(1), -1)
+    return float((guess == labels).mean())
+
+
 def summary(decision: Decision, labels: Labels) -> dict[str, Any]:
     """Everything that one table row says about a classifier.
 
     Returns:
         ``n``, ``accuracy`` (of the routes, so an abstention is right where nothing is wrong),
+        ``best_guess`` (accuracy of the most probable class, believed or not; no answer is wrong),
         ``macro_f1``, ``ece`` (over pictures with an answer), ``abstained`` and ``no_answer``
         (shares) and ``recall`` by class.
     """
@@ -53,6 +63,7 @@ def summary(decision: Decision, labels: Labels) -> dict[str, Any]:
     return {
         "n": len(labels),
         "accuracy": float((decision.routes == labels).mean()) if len(labels) else float("nan"),
+        "best_guess": best_guess(decision, labels),
         "macro_f1": macro_f1(table),
         "ece": calibration_error(decision.probabilities[answered], labels[answered]),
         "abstained": float(decision.abstained.mean()) if len(labels) else float("nan"),
