@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmark.contexts.router import CLASSES, DegradationClassifier, make_classifier
 from benchmark.contexts.router.base import Decision, decide
-from benchmark.contexts.router.evaluation import confusion, summary
+from benchmark.contexts.router.evaluation import best_guess, confusion, summary
 from benchmark.contexts.router.outside import ClipTrunk
 from benchmark.contexts.router.probe import LinearProbe
 from benchmark.contexts.router.samples import AXES, RouterSet, router_samples
@@ -220,6 +220,7 @@ def study_tables(
         recall = {f"recall_{key}": value for key, value in found.pop("recall").items()}
         mine = pictures[pictures["classifier"] == name]
         low, high = clustered_rate(mine["right"].to_numpy(), mine["cluster"].to_numpy())
+        found |= {"best_guess": best_guess(decision, samples.labels)}
         scores.append({"classifier": name, **found, "ci_low": low, "ci_high": high, **recall})
     return {
         "scores": pd.DataFrame(scores),

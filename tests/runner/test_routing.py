@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmark.cli.router_study import short_names, verdicts
 from benchmark.contexts.router import CLASSES
 from benchmark.contexts.router.base import DegradationClassifier, decide
-from benchmark.contexts.router.evaluation import summary
+from benchmark.contexts.router.evaluation import best_guess, summary
 from benchmark.contexts.router.samples import RouterSet
 from benchmark.enhancers.base import Enhancer
 from benchmark.enhancers.classical import Gamma, Identity
@@ -150,10 +150,10 @@ def test_an_interval_is_of_the_number_beside_it(samples: RouterSet) -> None:
 def test_a_best_guess_counts_though_it_is_not_believed(samples: RouterSet) -> None:
     p = np.full((len(samples.labels), 5), 0.15) + 0.25 * oracle(samples)
     p[:9] = np.nan
-    found = summary(decide(p), samples.labels)
-    assert found["best_guess"] == 1 - 9 / len(p)
-    assert found["accuracy"] == 0.2  # nobody is sure, and all are left alone
-    assert np.isnan(summary(decide(p[:0]), samples.labels[:0])["best_guess"])
+    assert best_guess(decide(p), samples.labels) == 1 - 9 / len(p)
+    # nobody is sure, and all are left alone
+    assert summary(decide(p), samples.labels)["accuracy"] == 0.2
+    assert np.isnan(best_guess(decide(p[:0]), samples.labels[:0]))
 
 
 @pytest.mark.parametrize(

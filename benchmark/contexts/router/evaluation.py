@@ -40,7 +40,10 @@ def macro_f1(table: Counts) -> float:
 
 
 def best_guess(decision: Decision, labels: Labels) -> float:
-    """Share of pictures whose most probable class is the label; NaN without pictures."""
+    """Share of pictures whose most probable class, believed or not, is the label.
+
+    No answer is a wrong one; NaN without pictures.
+    """
     if not len(labels):
         return float("nan")
     answered = np.isfinite(decision.probabilities).all(1)
@@ -53,7 +56,6 @@ def summary(decision: Decision, labels: Labels) -> dict[str, Any]:
 
     Returns:
         ``n``, ``accuracy`` (of the routes, so an abstention is right where nothing is wrong),
-        ``best_guess`` (accuracy of the most probable class, believed or not; no answer is wrong),
         ``macro_f1``, ``ece`` (over pictures with an answer), ``abstained`` and ``no_answer``
         (shares) and ``recall`` by class.
     """
@@ -63,7 +65,6 @@ def summary(decision: Decision, labels: Labels) -> dict[str, Any]:
     return {
         "n": len(labels),
         "accuracy": float((decision.routes == labels).mean()) if len(labels) else float("nan"),
-        "best_guess": best_guess(decision, labels),
         "macro_f1": macro_f1(table),
         "ece": calibration_error(decision.probabilities[answered], labels[answered]),
         "abstained": float(decision.abstained.mean()) if len(labels) else float("nan"),
