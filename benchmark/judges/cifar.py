@@ -14,9 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.errors import WeightsError
 from benchmark.judges.base import Reader, Reading
-from benchmark.weights import load_tensors, require
+from benchmark.weights import load_tensors, mending_command, refuse_misfit, require
 
 #: In the order of the networks' outputs: the alphabetical one of the data set.
 CLASSES: tuple[str, ...] = (
@@ -100,12 +99,9 @@ def load_network(name: str) -> CifarResNet:
     """
     located = require(name)
     network = CifarResNet(BLOCKS[name])
-    try:
-        network.load_state_dict(load_tensors(located.path))
-    except RuntimeError as error:
-        raise WeightsError(
-            f"these weights are not of this network: {error}", where=str(located.path)
-        ) from error
+    tensors = load_tensors(located.path)
+    refuse_misfit(network, tensors, where=str(located.path), mend=mending_command(located.weight))
+    network.load_state_dict(tensors)
     return network.eval().requires_grad_(False)
 
 

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.errors import WeightsError
 from benchmark.files import sha256_of_file
 from benchmark.judges.outside_segmenters import normalised
 from benchmark.judges.semantics import KnowledgeBank, Semantics
 from benchmark.weights import WeightStore
-from benchmark.weights.loading import load_tensors
+from benchmark.weights.loading import load_tensors, refuse_misfit
 
 WEIGHT = "hrnet-w48-pascal"
 CLASSES = 59
@@ -197,14 +196,9 @@ def read_hrnet(path: Path) -> HrnetBank:
         state = {name[_PREFIX:]: tensor for name, tensor in state.items()}
     # what training kept beside the network, such as the weights of its loss
     state = {name: tensor for name, tensor in state.items() if name.split(".")[0] in _TOP}
-    try:
-        network.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"the weights are not those of HRNetV2-W48 with {CLASSES} classes: {error}",
-            where=str(path),
-            mend="take hrnet_w48_pascal_context_cls59_480x480.pth",
-        ) from error
+    mend = "take hrnet_w48_pascal_context_cls59_480x480.pth"
+    refuse_misfit(network, state, where=str(path), mend=mend)
+    network.load_state_dict(state, assign=True)
     return HrnetBank(network, sha256_of_file(path))
 
 

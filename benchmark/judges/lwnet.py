@@ -17,11 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmark.errors import WeightsError
 from benchmark.judges.arithmetic import full_precision
 from benchmark.judges.base import Segmenter
-from benchmark.weights import load_tensors, require
-from benchmark.weights.store import mending_command
+from benchmark.weights import load_tensors, mending_command, refuse_misfit, require
 
 WEIGHTS_NAME: Final = "lwnet-drive"
 #: Side of the pictures that the network was trained on, and its authors' threshold.
@@ -148,14 +146,9 @@ class WNetSegmenter(Segmenter):
     def _network(self) -> WNet:
         located = require(WEIGHTS_NAME)
         network = WNet()
-        try:
-            network.load_state_dict(load_tensors(located.path))
-        except RuntimeError as error:
-            raise WeightsError(
-                f"not the weights of W-Net: {str(error).splitlines()[0]}",
-                where=str(located.path),
-                mend=mending_command(located.weight),
-            ) from error
+        tensors, mend = load_tensors(located.path), mending_command(located.weight)
+        refuse_misfit(network, tensors, where=str(located.path), mend=mend)
+        network.load_state_dict(tensors)
         return network.requires_grad_(False).eval().to(self.device)
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 from benchmark.errors import UnknownNameError, WeightsError
 from benchmark.files import sha256_of_file
 from benchmark.judges.semantics import KnowledgeBank, Semantics
-from benchmark.weights.loading import load_tensors
+from benchmark.weights.loading import load_tensors, refuse_misfit
 
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: torchvision's segmenters whose trunks have a layer at each of the three strides.
@@ -111,7 +111,8 @@ def load_torchvision(name: str) -> KnowledgeBank:
         )
     network = getattr(segmentation, name)(weights=None, weights_backbone=None, aux_loss=None)
     state = {n: t for n, t in load_tensors(path).items() if not n.startswith("aux_classifier.")}
-    _fill(network, state, path)
+    refuse_misfit(network, state, where=str(path))
+    network.load_state_dict(state)
     return TorchvisionBank(
         network,
         layers=layers,
@@ -210,12 +211,3 @@ def normalised(
     """Pictures in [0, 1] as a segmenter's training had them: each channel minus mean, by spread."""
     centre, width = (images.new_tensor(v)[:, None, None] for v in (mean, spread))
     return (images.clamp(0, 1) - centre) / width
-
-
-def _fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        network.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise WeightsError(
-            f"the weights are of another architecture: {error}", where=str(path)
-        ) from error

@@ -234,6 +234,7 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     if training is not None:
         needs["weights"] = training.need()
     if run.outside is not None:
+        run.outside.inspect()
         hints = {"path": str(run.outside.path)}
         if run.outside.origin.form == "code":  # without the user's word there were no such run
             hints["trusted"] = "yes"
@@ -242,7 +243,10 @@ def _enhance_unit(request: Request, run: SystemRun, data: Unit, training: Unit |
     payload: dict[str, Any] = {"enhancer": run.enhancer}
     if training is None and (files := ENHANCERS.entry(run.enhancer).meta.get("weights")):
         # it was asked for by name: absent weights are an error now, not a failure of the system
-        payload["weights"] = {name: require(name).sha256 for name in files}
+        located = [require(name) for name in files]
+        if not all(found.weight.sha256 for found in located):
+            ENHANCERS.get(run.enhancer)()  # nobody vouches for the file: its keys have to fit
+        payload["weights"] = {found.weight.name: found.sha256 for found in located}
     if training is None and (own := ENHANCERS.entry(run.enhancer).meta.get("assets")):
         payload["assets"] = {name: load_record(name).sha256 for name in own}
     return Unit("enhance", run.title, payload, needs, request.device)

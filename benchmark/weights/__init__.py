@@ -8,13 +8,15 @@ from benchmark.weights.base import WEIGHTS, WeightFile
 from benchmark.weights.enhancers import ENHANCER_FILES
 from benchmark.weights.fetch import fetch
 from benchmark.weights.linked import LINKED_FILES
-from benchmark.weights.loading import load_tensors
-from benchmark.weights.store import Located, Status, WeightStore, locate, require
+from benchmark.weights.loading import COUNTER, RIGHT, load_tensors, refuse_misfit, some
+from benchmark.weights.store import Located, Status, WeightStore, locate, mending_command, require
 
 for _weight in (*ENHANCER_FILES, *LINKED_FILES):
     WEIGHTS.add(_weight.name, _weight, summary=_weight.used_for)
 
 __all__ = [
+    "COUNTER",
+    "RIGHT",
     "WEIGHTS",
     "Located",
     "Status",
@@ -23,5 +25,8 @@ __all__ = [
     "fetch",
     "load_tensors",
     "locate",
+    "mending_command",
+    "refuse_misfit",
     "require",
+    "some",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -111,11 +112,19 @@ class WeightStore:
             )
         return Located(found.weight, found.path, found.sha256)
 
-    def add(self, name: str, file: Path) -> Located:
+    def add(
+        self, name: str, file: Path, *, inspect: Callable[[Path], None] | None = None
+    ) -> Located:
         """Copy a file into the store under its proper name, if it is the declared one.
 
+        Args:
+            name: in the catalogue.
+            file: a copy that the user has.
+            inspect: raises if the content is not what the name says. Where nobody publishes a
+                digest, the first copy is trusted ever after: nothing else keeps a wrong one out.
+
         Raises:
-            WeightsError: if it cannot be read or its digest was not declared.
+            WeightsError: if it cannot be read, its digest was not declared, or ``inspect`` objects.
         """
         weight = WEIGHTS.get(name)
         try:
@@ -125,6 +134,8 @@ class WeightStore:
                 f"cannot read: {error.strerror or error}", where=str(file), mend="check the path"
             ) from error
         self.check(weight, digest, source=str(file))
+        if inspect is not None:
+            inspect(file)
         with file.open("rb") as source, atomic_file(self.folder / weight.file) as target:
             shutil.copyfileobj(source, target)
         return self.remember(weight, digest)
@@ -136,11 +147,14 @@ class WeightStore:
             WeightsError: naming both digests.
         """
         if self._judge(weight, digest) == "wrong":
-            known = " or ".join(weight.sha256) or self._remembered(weight)
+            known = " or ".join(weight.sha256)
+            expected = known or f"{self._remembered(weight)} as of the first copy"
+            at = f": {weight.url}" if weight.url else ""
+            first = f"if the first copy was wrong, delete {self._note(weight)} and do this again"
             raise WeightsError(
-                f"not the file {weight.name!r}: SHA-256 {digest}, expected {known}",
+                f"not the file {weight.name!r}: SHA-256 {digest}, expected {expected}",
                 where=source,
-                mend="get the file from its publisher" + (f": {weight.url}" if weight.url else ""),
+                mend=f"get the file from its publisher{at}" if known else first,
             )
 
     def remember(self, weight: WeightFile, digest: str) -> Located:

@@ -50,6 +50,15 @@ class Outside:
             found["library"] = _release(_LIBRARY[form])
         return found
 
+    def inspect(self) -> None:
+        """Open a file of weights once, so that a bad one is told before any work.
+
+        Raises:
+            WeightsError: if it is damaged, holds code, or is of no architecture that is known.
+        """
+        if self.origin.reader in _LIBRARY:
+            build(self.origin.reader, self.path)
+
     def parameters(self) -> int:
         """Numbers that the file holds; 0 where they cannot be counted without running code."""
         if self.origin.reader == "onnx":

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark.enhancers.base import Enhancer
 from benchmark.errors import EquiluxError, WeightsError
-from benchmark.weights import load_tensors
+from benchmark.weights import load_tensors, some
 
 
 class SpandrelEnhancer(Enhancer):
@@ -38,7 +38,8 @@ class SpandrelEnhancer(Enhancer):
         # beside its own UnsupportedModelError, architectures fail on files that only look like them
         except Exception as error:
             raise WeightsError(
-                f"spandrel does not recognise these weights: {type(error).__name__}: {error}",
+                f"spandrel knows no architecture with these keys: {some(sorted(tensors))}"
+                + (f" ({type(error).__name__}: {error})" if str(error) else ""),
                 where=str(file),
                 mend="see spandrel's list of architectures, or wrap it as module:factory",
             ) from error

@@ -10,6 +10,8 @@ from benchmark.enhancers.contamination import all_seen, trained_on
 from benchmark.weights.enhancers import NONE_STATED
 
 if TYPE_CHECKING:  # knowing about systems must not build networks
+    from pathlib import Path
+
     from torch import nn
 
     from benchmark.enhancers.published.enhancer import PublishedEnhancer
@@ -61,6 +63,16 @@ class Published:
         from benchmark.enhancers.published.enhancer import load
 
         return load(self, store)
+
+    def inspect(self, file: Path) -> None:
+        """Refuse a file that is not the weights of this system.
+
+        Raises:
+            WeightsError: if it is damaged or of another architecture, with the keys that differ.
+        """
+        from benchmark.enhancers.published.enhancer import check
+
+        check(self, file)
 
     def meta(self) -> dict[str, Any]:
         """What the registry shows without building anything."""

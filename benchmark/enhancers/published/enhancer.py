@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -11,13 +12,17 @@ from torch.nn import functional
 
 from benchmark.enhancers.base import Enhancer
 from benchmark.enhancers.published.catalogue import Published
-from benchmark.errors import WeightsError
-from benchmark.weights import WeightStore, load_tensors
+from benchmark.weights import (
+    COUNTER,
+    RIGHT,
+    WeightStore,
+    load_tensors,
+    mending_command,
+    refuse_misfit,
+)
 
 #: Pixels that go through a network at once: bounds memory, and keeps a CPU's caches of use.
 _PIXELS = {"cpu": 1 << 18, "cuda": 1 << 22}
-_SHOWN = 4
-_COUNTER = ".num_batches_tracked"
 
 
 class Network(nn.Module):
@@ -64,47 +69,51 @@ def load(system: Published, store: WeightStore | None = None) -> PublishedEnhanc
     located = [store.require(name) for name in system.weights]
     tensors: dict[str, Tensor] = {}
     for found in located:
-        tensors |= load_tensors(found.path)
-    with torch.device("meta"):  # the initial weights would be thrown away
-        network = system.build()
-    fill(network, tensors, where=" and ".join(str(found.path) for found in located))
+        again = f"delete it, then: {mending_command(found.weight)}"
+        tensors |= load_tensors(found.path, mend=again)
+    network = _empty(system)
+    where = " and ".join(str(found.path) for found in located)
+    fill(network, tensors, where=where, mend=again)
     return PublishedEnhancer(network)
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], *, where: str) -> None:
+def check(system: Published, file: Path) -> None:
+    """Refuse a file that is not this system's weights, before it takes their place.
+
+    Raises:
+        WeightsError: if it is damaged or of another architecture.
+    """
+    fill(_empty(system), load_tensors(file), where=str(file))
+
+
+def _empty(system: Published) -> nn.Module:
+    with torch.device("meta"):  # the initial weights would be thrown away
+        return system.build()
+
+
+def fill(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    *,
+    where: str,
+    mend: str = RIGHT,
+) -> None:
     """Give a network its weights: every tensor has one place and every place one tensor.
 
     Args:
         network: may be on the meta device; its parameters become the tensors.
         tensors: as read from a file; those of :attr:`Network.training_only` are left out.
         where: the file, for the message.
+        mend: what the user can do if it is of another network.
 
     Raises:
         WeightsError: naming the keys that are missing, left over or of another shape.
     """
     unused = network.training_only if isinstance(network, Network) else ()
     given = {key: value for key, value in tensors.items() if not key.startswith(unused)}
-    wanted = {key: value.shape for key, value in network.state_dict().items()}
-    # PyTorch before 0.4.1 and TensorFlow do not count batches, and no output depends on it
-    uncounted = (key for key in wanted.keys() - given.keys() if key.endswith(_COUNTER))
+    refuse_misfit(network, given, where=where, mend=mend)
+    uncounted = (key for key in network.state_dict() if key.endswith(COUNTER) and key not in given)
     given |= {key: torch.tensor(0) for key in uncounted}
-    shapes = (
-        f"{key} {list(given[key].shape)} instead of {list(wanted[key])}"
-        for key in sorted(wanted.keys() & given.keys())
-        if given[key].shape != wanted[key]
-    )
-    differences = {
-        "missing": sorted(wanted.keys() - given.keys()),
-        "left over": sorted(given.keys() - wanted.keys()),
-        "of another shape": list(shapes),
-    }
-    if any(differences.values()):
-        found = "; ".join(f"{what}: {_some(keys)}" for what, keys in differences.items() if keys)
-        raise WeightsError(
-            f"the weights are of another architecture than {type(network).__name__} ({found})",
-            where=where,
-            mend="python -m benchmark weights verify",
-        )
     network.load_state_dict({k: _without_subnormals(v) for k, v in given.items()}, assign=True)
 
 
@@ -118,8 +127,3 @@ def _without_subnormals(values: Tensor) -> Tensor:
         return values
     values = values.float()
     return values.masked_fill(values.abs() < torch.finfo(torch.float32).tiny, 0.0)
-
-
-def _some(keys: list[str]) -> str:
-    more = len(keys) - _SHOWN
-    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
