@@ -190,12 +190,13 @@ def _places(resampled: Floats) -> NDArray[np.int32]:
     """``[k, B]`` rank of every column in every replicate, 1 the best; ties share the best."""
     order = np.argsort(-resampled, axis=1)
     ordered = np.take_along_axis(resampled, order, axis=1)
-    place = np.ones(order.shape, dtype=np.int32)
+    replicates, k = resampled.shape
+    place = np.ones((replicates, k), dtype=np.int32)
     place[:, 1:] = np.where(
-        ordered[:, 1:] != ordered[:, :-1], np.arange(2, place.shape[1] + 1, dtype=np.int32), 1
+        ordered[:, 1:] != ordered[:, :-1], np.arange(2, k + 1, dtype=np.int32), 1
     )
     np.maximum.accumulate(place, axis=1, out=place)
-    found = np.empty((order.shape[1], order.shape[0]), dtype=np.int32)
+    found = np.empty((k, replicates), dtype=np.int32)
     np.put_along_axis(found.T, order, place, axis=1)
     return found
 

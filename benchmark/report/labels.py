@@ -18,6 +18,16 @@ _PLACES = (
     (-9, 17, "right"),
     (9, 29, "left"),
     (-9, 29, "right"),
+    (9, -24, "left"),
+    (-9, -24, "right"),
+    (26, -2, "left"),
+    (-26, -2, "right"),
+    (22, 41, "left"),
+    (-22, 41, "right"),
+    (22, -37, "left"),
+    (-22, -37, "right"),
+    (22, -50, "left"),
+    (-22, -50, "right"),
 )
 _Box = tuple[float, float, float, float]
 
@@ -26,7 +36,7 @@ def place_labels(ax: Axes, labels: Sequence[tuple[float, float, str]]) -> None:
     """Write ``(x, y, text)`` labels greedily at the first free place; the layout must be final.
 
     Sizes are estimated from the font size, which is enough here and needs no rendering; a label
-    that fits nowhere takes the first place.
+    that fits nowhere takes the place where it covers least.
     """
     figure = ax.figure
     if not isinstance(figure, Figure):
@@ -64,13 +74,10 @@ def choose(
     for own, ((x, y), text) in enumerate(zip(points, texts, strict=True)):
         others = taken[:own] + taken[own + 1 :]
         boxes = [_box(x, y, text, place, per_point) for place in _PLACES]
-        free = [
-            index
-            for index, box in enumerate(boxes)
-            if box[0] >= frame[0] and box[2] <= frame[2] + 4 and box[3] <= frame[3] + 14
-            and not any(_overlap(box, other) for other in others)
-        ]  # fmt: skip
-        best = free[0] if free else 0
+        covered = [
+            _outside(box, frame) + sum(_overlap(box, other) for other in others) for box in boxes
+        ]
+        best = covered.index(min(covered))
         taken.append(boxes[best])
         chosen.append(_PLACES[best])
     return chosen
@@ -84,5 +91,13 @@ def _box(x: float, y: float, text: str, place: tuple[int, int, str], per_point: 
     return left, bottom, left + width, bottom + height
 
 
-def _overlap(a: _Box, b: _Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _overlap(a: _Box, b: _Box) -> float:
+    """The area that two boxes share."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def _outside(box: _Box, frame: _Box) -> float:
+    """The area of a label beyond the frame, which it may leave by a little; weighs most."""
+    wide = frame[0], box[1], frame[2] + 4, frame[3] + 14
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return 10 * max(0.0, area - _overlap(box, wide))

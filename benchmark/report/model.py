@@ -194,10 +194,11 @@ def _rows_by(
 ) -> Mapping[tuple[str, ...], list[dict[Hashable, Any]]]:
     """Rows as dicts, found without another pass over the table: boards have tens of thousands."""
     rows: defaultdict[tuple[str, ...], list[dict[Hashable, Any]]] = defaultdict(list)
-    columns = [column.to_numpy(dtype=object).tolist() for _, column in table.items()]
-    names, places = list(table), [table.columns.get_loc(key) for key in keys]
-    for values in zip(*columns, strict=True):
-        rows[tuple(values[at] for at in places)].append(dict(zip(names, values, strict=True)))
+    names = list(table)
+    columns = [table[name].to_numpy(dtype=object).tolist() for name in names]
+    owners = zip(*(columns[names.index(key)] for key in keys), strict=True)
+    for owner, values in zip(owners, zip(*columns, strict=True), strict=True):
+        rows[owner].append(dict(zip(names, values, strict=True)))
     return rows
 
 

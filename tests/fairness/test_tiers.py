@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import rankdata
 
 from benchmark.fairness import analyse
+from benchmark.fairness.adjust import holm
+from benchmark.fairness.sources import Source, p_value
+from benchmark.fairness.tiers import _places, _rejected
 
 from .worlds import ARMS, ERROR, LIGHT, QUICK, SCORE, TONE, World, draw
 
@@ -82,3 +87,25 @@ def test_coverage_stands_beside_the_rank() -> None:
     samples.loc[(samples.system == "b") & (samples.cluster < "p010"), "score"] = float("nan")
     coverage = _tiers(samples).set_index("system").coverage
     assert coverage.to_dict() == {"a": 1.0, "b": 0.5}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_stepping_down_rejects_what_adjusted_p_values_reject(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    m = 400
+    difference = rng.normal(size=m) * rng.choice([0, 1, 5], m)
+    sources = (
+        Source(
+            rng.gamma(2, size=m) * rng.choice([0, 0.4], m, p=[0.1, 0.9]), rng.choice([7.0, 53.0], m)
+        ),
+        Source(rng.choice([0, 0.2], m), rng.choice([1.0, 2.0], m)),
+    )
+    expected = holm(p_value(difference, sources)) <= 0.05
+    assert 0 < expected.sum() < m
+    np.testing.assert_array_equal(_rejected(difference, sources, 0.05), expected)
+
+
+def test_places_are_ranks_that_ties_share() -> None:
+    values = np.random.default_rng(0).integers(0, 9, (200, 12)).astype(float)
+    expected = rankdata(-values, method="min", axis=1).T
+    np.testing.assert_array_equal(_places(values), expected)

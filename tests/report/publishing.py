@@ -24,8 +24,17 @@ def write_published(
     write_run(folder, options)
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["specification"]["version"] = find_task("face-identity").spec.version
-    manifest["data"] = {"source": "probe", "probe": "faces", "effect": "group", "degradation": {}}
+    task = find_task("face-identity").spec
+    profile = task.profiles["quick"]
+    manifest["specification"]["version"] = task.version
+    manifest["data"] = {
+        "source": "probe",
+        "probe": "faces",
+        "effect": "group",
+        "degradation": {},
+        "subjects": profile.subjects,
+        "views": profile.views,
+    }
     manifest["instruments"] = [
         {
             "name": "faces",

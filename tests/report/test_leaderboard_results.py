@@ -16,8 +16,10 @@ from benchmark.fairness import AxisInfo, MetricInfo, Policy, analyse
 from benchmark.files import sha256_of_file
 from benchmark.report.leaderboard import add_result, read_result, read_results
 from benchmark.report.leaderboard.board import Board, boards
+from benchmark.report.leaderboard.history import history
 from benchmark.report.leaderboard.limits import benefits, limits
 from benchmark.report.leaderboard.protocol import protocol_of
+from benchmark.report.leaderboard.tables import worst_group
 
 from .publishing import write_published
 from .synthetic_run import Options
@@ -114,13 +116,40 @@ def test_limits_come_from_lower_bounds(run: Path, board: Board) -> None:
         (lambda m: m["data"].update(source="reference"), "somebody's own"),
         (lambda m: m["data"].update(effect="none"), "shuffled"),
         (lambda m: m["data"].update(degradation={"planted": [1]}), "planted"),
+        (lambda m: m["data"].update(subjects=53), "has 54 subjects, this run 53"),
+        (lambda m: m["statistics"].update(replicates=100), "10000 replicates, this run 100"),
+        (lambda m: m.update(profile="full"), "profile full of face-identity has 200 subjects"),
+        (lambda m: m.update(profile="huge"), "no profile 'huge'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, change: Any, words: str) -> None:
     run = write_published(tmp_path / "run", Options(gallery=False), change)
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=words) as refused:
         add_result(run, tmp_path / "results")
+    assert refused.value.where == str(run)
+    assert refused.value.mend
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m["data"].update(seed=7), "other data than face-identity/quick-0001"),
+        (
+            lambda m: m["metrics"][1].update(available=False),
+            "lacks what face-identity/quick-0001 is ranked by: id_cosine",
+        ),
+    ],
+)
+def test_a_changed_data_set_does_not_supersede_the_board(
+    run: Path, tmp_path: Path, change: Any, words: str
+) -> None:
+    add_result(run, tmp_path / "results")
+    other = write_published(tmp_path / "other", Options(gallery=False), change)
+    with pytest.raises(DataError, match=words) as refused:
+        add_result(other, tmp_path / "results")
+    assert "python -m benchmark run --task face-identity --profile quick" in str(refused.value.mend)
+    assert len(list((tmp_path / "results" / "face-identity").iterdir())) == 1
 
 
 def test_a_run_whose_tables_were_edited_is_refused(tmp_path: Path) -> None:
@@ -180,8 +209,38 @@ def test_a_later_result_replaces_and_the_earlier_stays_in_the_history(
     (board,) = boards(read_results(tmp_path / "results"))
     assert [result.number for result in board.results] == [1, 2]
     assert {result.number for result in board.source.values()} == {2}
+    past = history(board).numbers
+    assert {row["number"] for row in past} == {2}, "what stayed the same is listed once"
     assert len(board.view.groups) == len(board.results[0].view.groups)
     assert len(board.means) == len(board.results[0].means)
+
+
+def test_the_history_says_what_a_system_had_before_it_was_measured_again(
+    run: Path, tmp_path: Path
+) -> None:
+    add_result(run, tmp_path / "results")
+    first = read_results(tmp_path / "results")[0]
+    groups = first.view.groups.copy()
+    mine = (groups["system"] == "gamma") & (groups["metric"] == "id_cosine")
+    groups.loc[mine, "mean"] -= 0.125
+    later = replace(
+        first,
+        name="face-identity/quick-0002",
+        record=first.record.model_copy(update={"number": 2}),
+        view=replace(first.view, groups=groups),
+    )
+    (board,) = boards([first, later])
+    panel = history(board)
+    gamma = [row for row in panel.numbers if row["system"] == "gamma"]
+    assert [(row["number"], row["shown"]) for row in gamma] == [(2, True), (1, False)]
+    for column in ("all", "worst"):
+        assert gamma[1][column] - gamma[0][column] == pytest.approx(0.125)
+    metric = board.view.manifest.metric("id_cosine")
+    level, worst = worst_group(board.lines(metric)["gamma", ""], board.levels)
+    assert (gamma[0]["worst_group"], gamma[0]["worst"]) == (level, worst.mean)
+    assert len(panel.numbers) == len(first.view.manifest.systems) + 1
+    shown = [cell.text for row in panel.table.rows for cell in row]
+    assert shown.count("replaced by no. 2") == 1
 
 
 def test_a_board_without_a_baseline_is_not_built(results: Path) -> None:

@@ -39,7 +39,7 @@ def hostile_submission() -> SubmissionSpec:
         arms=[],
         licence="MIT",
         training_data=[],
-        contact="javascript:alert(3)",
+        contact="javascript:alert(3)" + "y" * 100_000,
         links={"paper": "javascript:alert(4)", "home": "https://example.org/a?b=1&c=2"},
         responsible_use=HOSTILE,
     )
@@ -123,6 +123,7 @@ def test_hostile_text_is_shown_and_harmless(site: dict[str, str]) -> None:
     every = "".join(site.values())
     assert "\u202e" not in every
     assert 'href="javascript' not in every.lower()
+    assert "y" * 1201 not in every, "a field is never longer than its schema allows"
     assert 'href="https://example.org/a?b=1&amp;c=2"' in page
 
 

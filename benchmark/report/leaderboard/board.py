@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.errors import DataError
-from benchmark.report.leaderboard.extract import require_baselines
+from benchmark.report.leaderboard.admission import require_baselines
 from benchmark.report.leaderboard.protocol import Protocol, ranked_metrics
 from benchmark.report.leaderboard.standing import standing
 from benchmark.report.leaderboard.store import TABLES, Result
@@ -48,6 +48,7 @@ class Board:
     source: Mapping[Key, Result]
     _lines: dict[tuple[str, str], Mapping[Key, Line]] = field(default_factory=dict, repr=False)
     _effects: dict[str, Mapping[Key, tuple[Effect, ...]]] = field(default_factory=dict, repr=False)
+    _views: dict[tuple[str, str, str], RunView] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -125,12 +126,14 @@ class Board:
     def only(self, comparison: ComparisonRecord) -> RunView:
         """The view of one host with the effects of one comparison."""
         key = (comparison.system, comparison.arm, comparison.baseline)
-        none, all_groups = self.view.effects.iloc[:0], self.view.groups
-        return replace(
-            self.view,
-            effects=self._compared.get(key, none),
-            groups=self._grouped.get(comparison.system, all_groups),
-        )
+        if key not in self._views:
+            none, all_groups = self.view.effects.iloc[:0], self.view.groups
+            self._views[key] = replace(
+                self.view,
+                effects=self._compared.get(key, none),
+                groups=self._grouped.get(comparison.system, all_groups),
+            )
+        return self._views[key]
 
     @cached_property
     def _compared(self) -> dict[tuple[str, str, str], pd.DataFrame]:
@@ -159,6 +162,14 @@ class Board:
     def clusters(self) -> dict[str, tuple[str, ...]]:
         """Who is in which group of the headline axis."""
         return self.results[-1].record.clusters
+
+    def position(self, result: Result) -> int:
+        """Where a result stands among those of the board."""
+        return self._positions[result.name]
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {result.name: position for position, result in enumerate(self.results)}
 
     @cached_property
     def standing(self) -> dict[tuple[str, str, Key], dict[Hashable, Any]]:

@@ -25,7 +25,9 @@ _PLOT = _WIDTH - _LEFT - _RIGHT
 #: More rows than this are in the table alone.
 MOST_ROWS = 40
 _MOST_LABELS = 30
-_STRIP = 132
+_STRIP = 120
+#: Labels nearer than this to their point, across and up, need no line to it.
+_NEAR = (9, 11)
 
 _SHAPES = {
     "o": "M{a} 0A{r} {r} 0 1 1 -{a} 0A{r} {r} 0 1 1 {a} 0Z",
@@ -144,9 +146,9 @@ def front(
     x, y = _Ruler(*ends[0], left, width), _Ruler(*ends[1], top + height, -height)
     at = {s.key: (x.at(a), y.at(b)) for s, a, b in plain}
     parts = [_front_legend(), *_axis(x, top, top + height)]
-    for tick in _ticks(y):
+    for tick, shown in _ticks(y):
         parts.append(f'<path d="M{left} {y.at(tick):.1f}h{width}" stroke="var(--rule)"/>')
-        parts.append(_text(left - 8, y.at(tick) + 4, _plain(tick), anchor="end"))
+        parts.append(_text(left - 8, y.at(tick) + 4, shown, anchor="end"))
     joined = sorted(at[key] for key in best)
     if len(joined) > 1:
         path = "L".join(f"{right:.1f} {down:.1f}" for right, down in joined)
@@ -251,10 +253,21 @@ def _labels(
     upwards = [(x, -y) for x, y, _ in labels]
     texts = [text for _, _, text in labels]
     places = choose(upwards, texts, (left, -bottom, right, -top), per_point=1.3)
-    return [
-        _text(x + dx, y - dy, text, anchor="end" if align == "right" else "start")
-        for (x, y, text), (dx, dy, align) in zip(labels, places, strict=True)
-    ]
+    parts = []
+    for (x, y, text), (dx, dy, align) in zip(labels, places, strict=True):
+        if abs(dx) > _NEAR[0] or not -_NEAR[1] <= dy <= _NEAR[1]:
+            parts.append(_leader(x, y, x + dx, y - dy))
+        parts.append(_text(x + dx, y - dy, text, anchor="end" if align == "right" else "start"))
+    return parts
+
+
+def _leader(x: float, y: float, right: float, down: float) -> str:
+    """A line from a point to a label that had to be put further away."""
+    end = down + (2 if down < y else -9)
+    return (
+        f'<path d="M{x:.1f} {y:.1f}L{right:.1f} {end:.1f}" stroke="var(--muted)" '
+        'stroke-width=".8"/>'
+    )
 
 
 def _off_scale(*places: tuple[float, _Ruler]) -> str:
@@ -288,25 +301,27 @@ def _front_legend() -> str:
 
 def _axis(ruler: _Ruler, top: float, bottom: float) -> list[str]:
     parts = []
-    for tick in _ticks(ruler):
+    for tick, shown in _ticks(ruler):
         x = ruler.at(tick)
         parts.append(f'<path d="M{x:.1f} {top:.1f}V{bottom:.1f}" stroke="var(--rule)"/>')
-        parts.append(_text(x, bottom + 17, _plain(tick), anchor="middle"))
+        parts.append(_text(x, bottom + 17, shown, anchor="middle"))
     return parts
 
 
-def _ticks(ruler: _Ruler, most: int = 7) -> list[float]:
-    """Round numbers between the ends."""
+def _ticks(ruler: _Ruler, most: int = 7) -> list[tuple[float, str]]:
+    """Round numbers between the ends, all written with the decimals of the step."""
     low, high = ruler.low, ruler.high
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+    decimals = max(0, -math.floor(math.log10(step)) + (round(step / power, 1) == 2.5))
     first = math.ceil(low / step - 1e-9)
-    return [step * n for n in range(first, math.floor(high / step + 1e-9) + 1)]
+    values = [step * n for n in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [(value, f"{value if abs(value) > step / 2 else 0:.{decimals}f}") for value in values]
 
 
 def _plain(value: float) -> str:
-    return "0" if value == 0 else f"{value:.4g}"
+    return f"{value:.4g}"
 
 
 def _named(system: SystemRecord) -> str:

@@ -6,17 +6,13 @@ are text. Pages are whole in themselves and work from a disk without a network.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import shutil
 import tempfile
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment
 
@@ -24,15 +20,13 @@ from benchmark.errors import DataError, StoreError
 from benchmark.report.highlights import effect_sentence, gap_sentence
 from benchmark.report.leaderboard import charts
 from benchmark.report.leaderboard.board import Board, boards, most_telling, page_of
+from benchmark.report.leaderboard.charts import key
+from benchmark.report.leaderboard.files import downloads, json_text, table_csv
+from benchmark.report.leaderboard.history import history
+from benchmark.report.leaderboard.overview import glance, overview
 from benchmark.report.leaderboard.store import TABLES, Result
 from benchmark.report.leaderboard.systems import submission_of, system_page
-from benchmark.report.leaderboard.tables import (
-    Panel,
-    history,
-    overview,
-    standing_panel,
-    worst_group,
-)
+from benchmark.report.leaderboard.tables import Panel, standing_panel, worst_group
 from benchmark.report.leaderboard.text import markdown
 from benchmark.report.manifest import MetricRecord
 from benchmark.report.markup import assets, environment, slug
@@ -41,7 +35,6 @@ from benchmark.report.wording import (
     EFFECT_VERDICTS,
     GAP_VERDICTS,
     RECONSTRUCTION,
-    clean,
     humanise,
 )
 from benchmark.spec.submission import SubmissionSpec
@@ -49,6 +42,10 @@ from benchmark.spec.submission import SubmissionSpec
 #: Lists the files of a site; a folder without it is never replaced.
 INDEX = "site.json"
 _MOST_NAMES = 12
+_SEEN = (
+    "rendered here, so in nobody's training data; systems of kind 'trained' learned from other "
+    "subjects of the same renderer"
+)
 #: Tables that a page shows only in part; groups and effects are beside those of the systems.
 _APART = tuple(name for name in TABLES if name not in {"groups", "effects"})
 
@@ -145,11 +142,11 @@ class _Builder:
             "boards": {b.name: _about(b) for b in self.boards},
             "files": sorted(names),
         }
-        yield INDEX, _json(about)
+        yield INDEX, json_text(about)
 
     def _pages(self) -> Iterator[tuple[str, str]]:
         table = overview(self.first)
-        yield from _downloads(table, {})
+        yield from downloads(table, {})
         yield "index.html", self._render("board_index", "index.html", **self._index(table))
         for board in self.boards:
             yield from self._task(board)
@@ -179,7 +176,9 @@ class _Builder:
             tasks.append(
                 {
                     "board": board,
-                    "findings": _findings(board),
+                    "findings": [gap_sentence(board.view, metric) for metric in board.spread],
+                    "key": key(board.levels),
+                    "glance": glance(board),
                     "systems": f"{count} systems",
                     "others": [
                         {"name": b.name, "label": _label(b)}
@@ -194,13 +193,13 @@ class _Builder:
         shown = [standing_panel(board, metric) for metric in board.ranked]
         past = history(board)
         for panel in (*shown, past):
-            yield from _downloads(panel, _about(board))
+            yield from downloads(panel, _about(board))
         tables = []
         for name in _APART:
             table: pd.DataFrame = getattr(board.view, name)
             if len(table):
                 tables.append(name)
-                yield f"data/{board.name}-{name}.csv", _csv(table.to_dict("records"))
+                yield f"data/{board.name}-{name}.csv", table_csv(table)
         here = f"tasks/{board.name}.html"
         yield (
             here,
@@ -224,7 +223,7 @@ class _Builder:
     def _system(self, system: str) -> Iterator[tuple[str, str]]:
         page = system_page(system, tuple(self.first.values()), submission_of(system, self.texts))
         for panel in page.panels:
-            yield from _downloads(panel, {"system": system})
+            yield from downloads(panel, {"system": system})
         here = f"systems/{page_of(system)}"
         yield here, self._render("board_system", here, **page.values)
 
@@ -291,6 +290,7 @@ def _protocol(board: Board) -> Iterator[tuple[str, str]]:
     protocol = board.protocol
     yield "task", f"{protocol.task}, version {protocol.version}, profile {protocol.profile}"
     yield "data", f"the embedded probe, digest {protocol.data}"
+    yield "contamination", _SEEN
     yield "metrics", ", ".join(protocol.metrics)
     yield "judges", protocol.judges
     yield "protocol", protocol.tag or "without a recogniser"
@@ -342,45 +342,3 @@ def _about(board: Board) -> dict[str, Any]:
         "instruments": {name: dict(identity) for name, identity in protocol.instruments.items()},
         "results": {result.name: result.record.run_manifest for result in board.results},
     }
-
-
-def _downloads(panel: Panel, about: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield f"data/{panel.stem}.csv", _csv(panel.numbers)
-    rows = [{key: _known(value) for key, value in row.items()} for row in panel.numbers]
-    yield f"data/{panel.stem}.json", _json({"about": dict(about), "rows": rows})
-
-
-def _csv(rows: Sequence[Mapping[Hashable, Any]]) -> str:
-    """CSV of which no cell is a formula to a spreadsheet."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(rows[0] if rows else ())
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return stream.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    known = _known(value)
-    if not isinstance(known, str):
-        return "" if known is None else known
-    return f"'{known}" if known[:1] in {"=", "+", "-", "@"} else known
-
-
-def _known(value: Any) -> Any:
-    """A number with seven digits, a text without control characters, or None for the unknown."""
-    if isinstance(value, float):
-        return float(f"{value:.7g}") if math.isfinite(value) else None
-    if isinstance(value, np.generic):
-        return _known(value.item())
-    return clean(value) if isinstance(value, str) else value
-
-
-def _json(content: Any) -> str:
-    """One row a line: short, and readable as a difference."""
-    about = {key: value for key, value in content.items() if key != "rows"}
-    options: dict[str, Any] = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
-    text = json.dumps(about, indent=1, **options)
-    if "rows" not in content:
-        return f"{text}\n"
-    rows = ",\n".join(f"  {json.dumps(row, **options)}" for row in content["rows"])
-    return f'{text[:-2]},\n "rows": [\n{rows}\n ]\n}}\n'

@@ -18,7 +18,7 @@ from benchmark.report.leaderboard.text import submission_card
 from benchmark.report.manifest import SystemRecord
 from benchmark.report.markup import slug
 from benchmark.report.tables import arm_effects
-from benchmark.report.wording import RECONSTRUCTION, Scale, clean, humanise
+from benchmark.report.wording import RECONSTRUCTION, Scale, clean, humanise, shorten
 from benchmark.spec.submission import SubmissionSpec
 
 _REFERENCES = ("input", "oracle")
@@ -68,7 +68,7 @@ def system_page(system: str, boards: Sequence[Board], spec: SubmissionSpec | Non
     first = own[0]
     values = {
         "system": system,
-        "lead": spec.title if spec else first.note or first.label,
+        "lead": shorten(spec.title if spec else first.note or first.label, 300),
         "facts": _facts(own),
         "card": list(submission_card(spec)) if spec else [],
         "tasks": parts,

@@ -13,21 +13,24 @@ from benchmark.report.leaderboard.board import Board, Key, page_of
 from benchmark.report.leaderboard.charts import key, strip
 from benchmark.report.manifest import MetricRecord, SystemRecord
 from benchmark.report.markup import slug
-from benchmark.report.model import RunView
 from benchmark.report.scales import limits
-from benchmark.report.summary import Cell, Effect, Line
+from benchmark.report.summary import Cell, Disparity, Effect, Line
 from benchmark.report.table import TD, TH, Table, number, text
+from benchmark.report.table import strip as gap_strip
 from benchmark.report.tables import (
     BLANK,
     cell,
     effect_verdict,
-    gap_cells,
-    gap_columns,
+    gap_verdict,
     largest,
 )
 from benchmark.report.wording import Scale, clean, humanise, shorten
 
+#: Beside a system that learned from this suite's own pictures.
+SAME_RENDERER = "knows the renderer"
 _NAN = math.nan
+#: Size classes of groups that are large enough to be compared.
+COMPARED = frozenset({"full", "small"})
 _NOBODY = Cell(_NAN, _NAN, _NAN, 0, 0, "empty")
 
 
@@ -48,7 +51,7 @@ def standing_panel(board: Board, metric: MetricRecord) -> Panel:
 
 
 def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()) -> Table:
-    """One row a system: quality, worst group, gap and null, tie tiers, effect, cost.
+    """One row a system: worst group, quality, gap and null, tie tiers, effect, cost.
 
     Args:
         board: where it was measured.
@@ -65,30 +68,37 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
     body = []
     for row in rows:
         own = row.system.key
-        cells = [linked(row.system), _tier(board, metric, own, "worst")]
+        cells = [
+            linked(row.system),
+            tier(board, metric, own, "worst"),
+            _worst(row, board, scale),
+            shapes(row, board, ends, scale),
+            cell(row.overall, scale),
+        ]
         if other:
             cells.append(cell(board.lines(other)[own].overall, Scale.of(other)))
         cells += [
-            cell(row.overall, scale),
-            _worst(row, board, scale),
-            _shapes(row, board, ends, scale),
-            *gap_cells(row.disparity, scale, longest),
-            _tier(board, metric, own, "overall"),
+            *_gap(row.disparity, scale, longest),
+            tier(board, metric, own, "overall"),
             _effect(changes.get(own, ()), metric),
             _failures(board, own),
             *_cost(row.system),
-            _kind(row.system),
+            kind(row.system),
         ]
         body.append(cells)
     better = "higher" if metric.direction == 1 else "lower"
-    columns = [TH("system"), TH("tie tier", note="worst group", numeric=True, facet=True)]
+    columns = [
+        TH("system"),
+        TH("tie tier", note="worst group", numeric=True, facet=True),
+        TH("worst group", note=scale.unit, numeric=True),
+        TH("groups"),
+        TH("all", note=scale.unit, numeric=True),
+    ]
     if other:
         columns.append(TH(humanise(other.name), note=Scale.of(other).unit, numeric=True))
     columns += [
-        TH("all", note=scale.unit, numeric=True),
-        TH("worst group", note=scale.unit, numeric=True),
-        TH("groups"),
-        *gap_columns(scale),
+        TH("gap", note=f"{scale.difference_unit} and by chance".strip(), numeric=True),
+        TH("verdict", note="deficit, 95 %", facet=True),
         TH("tie tier", note="all", numeric=True),
         TH("arm effect", note="worst group"),
         TH("failed", note="%", numeric=True),
@@ -96,7 +106,6 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
         TH("parameters", numeric=True),
         TH("kind", facet=True),
     ]
-    columns = [replace(c, facet=True) if c.title == "verdict" else c for c in columns]
     return Table(
         slug=f"{board.name}-{metric.name}",
         caption=f"{board.view.tag(metric)}{humanise(metric.name)} by {humanise(board.axis)}: "
@@ -143,8 +152,8 @@ def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
                 "deficit_low": gap.low if gap else _NAN,
                 "deficit_high": gap.high if gap else _NAN,
                 "verdict": gap.verdict if gap else "",
-                **_ranks("all", overall),
-                **_ranks("worst", least),
+                **ranks("all", overall),
+                **ranks("worst", least),
                 "arm_effect_worst": effect.value if effect else _NAN,
                 "arm_effect_low": effect.low if effect else _NAN,
                 "arm_effect_high": effect.high if effect else _NAN,
@@ -167,7 +176,8 @@ def linked(system: SystemRecord, *, folder: str = "../systems/") -> TD:
     name = escape(shorten(system.system, 60))
     link = Markup(f'<a href="{folder}{page_of(system.system)}">{name}</a>')
     tone = "reference" if system.kind == "reference" else ""
-    return TD(link, sort=clean(system.name).casefold(), note=system.arm, tone=tone)
+    own = clean(system.name).casefold()
+    return TD(link, sort=own, note=system.arm, hint=shorten(system.note, 300), tone=tone)
 
 
 def group_table(board: Board, record: SystemRecord) -> Panel:
@@ -240,78 +250,6 @@ def _record(
     }
 
 
-def history(board: Board) -> Panel:
-    """Every result of a board, with what systems had before they were measured again.
-
-    A system that got the same again - baselines are in every run - is not listed twice.
-    """
-    metric = board.spread[0]
-    scale = Scale.of(metric)
-    shown = {key: line.overall.mean for key, line in board.lines(metric).items()}
-    body: list[list[TD]] = []
-    records: list[dict[Hashable, Any]] = []
-    for result in reversed(board.results):
-        manifest, means = result.view.manifest, _overall(result.view, metric)
-        for system in manifest.systems:
-            value = means.get(system.key, _NAN)
-            counts = board.source[system.key] is result
-            if not counts and (value == shown[system.key] or math.isnan(value)):
-                continue
-            body.append(
-                [
-                    number(result.number, f"{result.number}"),
-                    linked(system),
-                    number(value, scale.with_unit(scale.number(value, blank=BLANK))),
-                    text("shown" if counts else "replaced", tone="" if counts else "muted"),
-                    text(result.record.note or BLANK),
-                    text(manifest.run_id, hint=result.record.run_manifest),
-                    text(manifest.created_with.get("equilux", BLANK)),
-                    text(manifest.device),
-                ]
-            )
-            records.append(
-                {
-                    "number": result.number,
-                    "system": system.system,
-                    "arm": system.arm,
-                    "metric": metric.name,
-                    "all": value,
-                    "shown": counts,
-                    "note": result.record.note,
-                    "run": manifest.run_id,
-                    "run_manifest": result.record.run_manifest,
-                    "samples": str(manifest.files.get("samples.parquet", "")),
-                    "equilux": manifest.created_with.get("equilux", ""),
-                    "device": manifest.device,
-                }
-            )
-    table = Table(
-        slug="history",
-        caption="History: the newest result first; what a system had before is marked",
-        columns=[
-            TH("no.", numeric=True),
-            TH("system"),
-            TH(humanise(metric.name), note="all", numeric=True),
-            TH("state", facet=True),
-            TH("note"),
-            TH("run"),
-            TH("equilux"),
-            TH("device"),
-        ],
-        rows=body,
-        filterable=True,
-        wide=True,
-    )
-    return Panel(table, records, f"{board.name}-history")
-
-
-def _overall(view: RunView, metric: MetricRecord) -> dict[Key, float]:
-    """Means of everybody in one metric."""
-    table = view.groups[(view.groups["metric"] == metric.name) & (view.groups["axis"] == "")]
-    keys = zip(table["system"], table["arm"], strict=True)
-    return dict(zip(keys, map(float, table["mean"]), strict=True))
-
-
 def _notes(metric: MetricRecord) -> tuple[str, ...]:
     if not metric.in_loss:
         return ()
@@ -323,7 +261,7 @@ def worst_group(row: Line, levels: Sequence[str]) -> tuple[str, Cell]:
     known = [
         (row.metric.direction * group.mean, level, group)
         for level, group in zip(levels, row.groups, strict=True)
-        if group.size_class in {"full", "small"} and math.isfinite(group.mean)
+        if group.size_class in COMPARED and math.isfinite(group.mean)
     ]
     if not known:
         return "", _NOBODY
@@ -339,7 +277,8 @@ def _worst(row: Line, board: Board, scale: Scale) -> TD:
     return number(found.mean, shown, note=note, hint=name)
 
 
-def _shapes(row: Line, board: Board, ends: tuple[float, float], scale: Scale) -> TD:
+def shapes(row: Line, board: Board, ends: tuple[float, float], scale: Scale) -> TD:
+    """The groups of one system on a line, in words for those who do not see it."""
     levels = board.levels
     words = ", ".join(
         f"{humanise(level)} {scale.number(group.mean, blank='unknown')}"
@@ -349,16 +288,40 @@ def _shapes(row: Line, board: Board, ends: tuple[float, float], scale: Scale) ->
     return TD(spoken, sort=row.overall.mean, graphic=strip(row, *ends, scale), hint=words)
 
 
-def _tier(board: Board, metric: MetricRecord, key: Key, target: str) -> TD:
+def _gap(found: Disparity | None, scale: Scale, longest: float) -> tuple[TD, TD]:
+    """A gap over the one that chance gives, and the verdict over the deficit that it rests on."""
+    if found is None:
+        return TD(BLANK), TD(BLANK)
+    drawing = gap_strip(found.gap, found.null_mean, found.null_p95, longest)
+    chance, most = scale.number(found.null_mean, blank=""), scale.number(found.null_p95, blank="")
+    note = f"chance {chance}" + (f" (< {most})" if most else "") if chance else ""
+    verdict = gap_verdict(found)
+    shown = Markup("{}{}").format(scale.number(found.gap, blank=BLANK), drawing or "")
+    return (
+        number(found.gap, shown, note=note),
+        replace(
+            verdict,
+            sort=_known((found.low + found.high) / 2),
+            note=scale.interval(found.low, found.high, blank="no interval"),
+        ),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def tier(board: Board, metric: MetricRecord, key: Key, target: str) -> TD:
+    """The tie tier over the interval of ranks, by everybody or by the worst group."""
     row = board.standing.get((metric.name, target, key))
     if row is None:
         return TD(BLANK)
-    low, high = row["rank_low"], row["rank_high"]
-    note = f"rank {low:g}" if low == high else f"rank {low:g} to {high:g}"
+    note = f"rank {row['rank_low']:g} to {row['rank_high']:g}"
     return number(float(row["tier"]), f"{row['tier']:g}", note=note)
 
 
-def _ranks(target: str, row: Mapping[Any, Any]) -> dict[Hashable, Any]:
+def ranks(target: str, row: Mapping[Any, Any]) -> dict[Hashable, Any]:
+    """The same as numbers."""
     return {
         f"{target}_tier": row.get("tier", _NAN),
         f"{target}_rank_low": row.get("rank_low", _NAN),
@@ -384,8 +347,9 @@ def _failures(board: Board, key: Key) -> TD:
     return number(share, shown, note=f"{failures} of {expected}" if failures else "")
 
 
-def _kind(system: SystemRecord) -> TD:
-    return text(system.kind, tone="word")
+def kind(system: SystemRecord) -> TD:
+    """What a system is; pictures of this renderer are no news to one that was trained here."""
+    return text(system.kind, note=SAME_RENDERER if system.kind == "trained" else "", tone="word")
 
 
 def _cost(system: SystemRecord) -> tuple[TD, TD]:
@@ -394,52 +358,3 @@ def _cost(system: SystemRecord) -> tuple[TD, TD]:
         number(latency, BLANK if math.isnan(latency) else f"{latency:.1f}"),
         number(system.parameters, f"{system.parameters:,}"),
     )
-
-
-def overview(boards: Mapping[str, Board]) -> Panel:
-    """Every system with its tie tier in each task; nothing is summed over tasks.
-
-    Args:
-        boards: the most telling board of every task.
-    """
-    records: dict[str, SystemRecord] = {}
-    for board in boards.values():
-        for record in board.ordered:
-            records.setdefault(record.system, record)
-    body: list[list[TD]] = []
-    rows: list[dict[Hashable, Any]] = []
-    for system, record in sorted(records.items(), key=lambda item: (item[1].kind, item[0])):
-        keys = {key for board in boards.values() for key in board.source if key[0] == system}
-        for own in sorted(keys):
-            cells = [
-                linked(record.model_copy(update={"arm": own[1]}), folder="systems/"),
-                _kind(record),
-            ]
-            ranks: dict[Hashable, Any] = {"system": system, "arm": own[1], "kind": record.kind}
-            for task, board in boards.items():
-                metric = board.spread[0]
-                cells.append(_tier(board, metric, own, "worst"))
-                found = board.standing.get((metric.name, "worst", own), {})
-                own_ranks = _ranks("worst", found)
-                ranks |= {f"{task}: {name}": value for name, value in own_ranks.items()}
-            cells += [number(record.parameters, f"{record.parameters:,}"), text(record.licence)]
-            body.append(cells)
-            rows.append(ranks | {"parameters": record.parameters, "licence": record.licence})
-    table = Table(
-        slug="systems",
-        caption="Tie tier and interval of ranks by the worst group, task by task",
-        columns=[
-            TH("system"),
-            TH("kind", facet=True),
-            *(
-                TH(humanise(task.replace("-", " ")), note=humanise(b.spread[0].name), numeric=True)
-                for task, b in boards.items()
-            ),
-            TH("parameters", numeric=True),
-            TH("licence", facet=True),
-        ],
-        rows=body,
-        filterable=True,
-        wide=True,
-    )
-    return Panel(table, rows, "systems")

@@ -10,14 +10,14 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
-from benchmark.report.wording import clean, humanise
+from benchmark.report.wording import clean, humanise, shorten
 from benchmark.spec.submission import SubmissionSpec
 
 _LINK = re.compile(r"https?://[^\s<>\"'`\\]{1,300}")
 #: Of a submission's file: what a reader of its page already sees elsewhere.
 _SHOWN = frozenset({"format", "owner", "name", "title"})
-#: A word that is longer than this is broken off: no name of anything is.
-_LONGEST = 4000
+#: The longest text that a submission's file may hold; what is longer came by another way.
+_LONGEST = 1200
 
 
 def markdown(source: str) -> Markup:
@@ -80,7 +80,7 @@ def said(value: Any) -> str:
 
 def link(value: str) -> str:
     """An address as a link that tells its target nothing; any other text as it is."""
-    plain = clean(value)[:_LONGEST]
+    plain = shorten(value, _LONGEST)
     if not _LINK.fullmatch(plain):
         return Markup(escape(plain))
     return Markup('<a href="{0}" rel="noopener noreferrer nofollow">{0}</a>').format(plain)

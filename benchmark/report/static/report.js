@@ -115,6 +115,13 @@
     button.hidden = false;
   };
 
+  /** Tables that need no scrolling of their own keep their header below the menu of the page. */
+  const fit = () => {
+    const boxes = [...document.querySelectorAll(".scroll")];
+    const fits = boxes.map((box) => box.clientWidth > 0 && box.scrollWidth <= box.clientWidth);
+    boxes.forEach((box, index) => box.classList.toggle("fits", fits[index]));
+  };
+
   const live = document.createElement("p");
   live.className = "skip";
   live.setAttribute("aria-live", "polite");
@@ -124,6 +131,9 @@
   const gallery = document.getElementById("gallery-filter");
   if (gallery) makeGallery(gallery);
   makeThemes(document.getElementById("theme"));
+  fit();
+  addEventListener("resize", fit);
+  document.addEventListener("toggle", fit, true);
   addEventListener("beforeprint", () => {
     for (const details of document.querySelectorAll("details")) details.open = true;
   });
