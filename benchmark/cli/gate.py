@@ -82,10 +82,11 @@ def _print(report: GateReport) -> None:
     rows = [*report.of("fail"), *report.of("inconclusive")]
     if rows:
         print_table(
-            ["verdict", "system", "metric", "who", "lost", "bounds", "Holm p", "why"],
+            ["verdict", "about", "found"],
             [
-                [row.verdict, row.label, row.metric, who(row), number(row.loss),
-                 f"{number(row.low)} to {number(row.high)}", number(row.p_holm), row.reason]
+                [row.verdict, f"{row.label}, {row.metric}, {who(row)}",
+                 f"lost {number(row.loss)} ({number(row.low)} to {number(row.high)}), "
+                 f"Holm p {number(row.p_holm)}: {row.reason}"]
                 for row in rows[:_ROWS_SHOWN]
             ],
         )  # fmt: skip

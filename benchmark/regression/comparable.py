@@ -39,9 +39,9 @@ def different_samples(one: Side, two: Side, axes: Sequence[str]) -> list[str]:
     problems = list(_vanished_groups(before, after, axes))
     gone, new = before.index.difference(after.index), after.index.difference(before.index)
     if len(gone):
-        problems.append(f"{len(gone)} samples are missing: {_some(gone)}")
+        problems.append(f"{_samples(len(gone))} missing: {_some(gone)}")
     if len(new):
-        problems.append(f"{len(new)} samples are new: {_some(new)}")
+        problems.append(f"{_samples(len(new))} new: {_some(new)}")
     common = before.index.intersection(after.index)
     for column in ("cluster", *axes):
         old, now = before.loc[common, column].astype(str), after.loc[common, column].astype(str)
@@ -49,8 +49,8 @@ def different_samples(one: Side, two: Side, axes: Sequence[str]) -> list[str]:
         if len(moved):
             first = moved[0]
             problems.append(
-                f"{len(moved)} samples changed their {column}: {first} was {old[first]}, "
-                f"is {now[first]}"
+                f"another {column} for {len(moved)} of {len(common)} samples: {first} was "
+                f"{old[first]}, is {now[first]}"
             )
     return problems
 
@@ -252,6 +252,10 @@ def _finite(column: pd.Series) -> Floats:
 def _some(names: Sequence[str] | pd.Index | pd.Series) -> str:
     shown = ", ".join(str(name) for name in list(names)[:_SHOWN])
     return shown + (", ..." if len(names) > _SHOWN else "")
+
+
+def _samples(count: int) -> str:
+    return "1 sample is" if count == 1 else f"{count} samples are"
 
 
 def _text(value: Any) -> str:

@@ -139,7 +139,10 @@ def validate(
 
 
 def examine_apart(wanted: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
-    """Build and examine an enhancer in a clean process; ``{"error": ...}`` if that fails."""
+    """Build and examine an enhancer in a clean process.
+
+    An ``error`` stands in place of the ``findings`` where that fails, with ``built`` if it was.
+    """
     with tempfile.TemporaryDirectory(prefix="equilux-") as folder:
         request, result = Path(folder) / "request.json", Path(folder) / "result.json"
         request.write_text(json.dumps(wanted), encoding="utf-8")
@@ -154,18 +157,28 @@ def examine_apart(wanted: Mapping[str, Any], *, seconds: float) -> dict[str, Any
                 stderr=errors,
                 start_new_session=True,
             )
+            why = ""
             try:
                 process.wait(timeout=seconds)
             except subprocess.TimeoutExpired:
-                return {"error": f"not done after {seconds:.0f} s, and ended"}
+                why = f"not done after {seconds:.0f} s, and ended"
             finally:
                 _end(process)
-        try:
-            found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        found: dict[str, Any] = {}
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(result.read_text(encoding="utf-8"))
+        if "findings" not in found:
             last = said.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-            return {"error": f"the process ended with code {process.returncode}: {last[0][:300]}"}
+            why = why or f"the process ended with {_ending(process.returncode)}: {last[0][:300]}"
+            found.setdefault("error", why)
     return found
+
+
+def _ending(code: int) -> str:
+    """An exit code, or the name of the signal behind a negative one."""
+    with contextlib.suppress(ValueError):
+        return f"code {code}" if code >= 0 else signal.Signals(-code).name
+    return f"code {code}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -242,11 +255,15 @@ def _smokes(tasks: Sequence[TaskFolder]) -> list[str]:
 
 
 def _contract(found: Mapping[str, Any]) -> Iterator[Check]:
-    if "error" in found:
-        yield Check("import", "failed", _first_line(str(found["error"])))
-        yield from _unchecked(_RUN[1:], "only tried when it can be built")
+    imported, contract = _RUN
+    if "error" in found and not found.get("built"):
+        yield Check(imported, "failed", _first_line(str(found["error"])))
+        yield from _unchecked([contract], "only tried when it can be built")
         return
-    yield Check("import", "ok", "built in a clean process")
+    yield Check(imported, "ok", "built in a clean process")
+    if "error" in found:
+        yield Check(contract, "failed", _first_line(str(found["error"])))
+        return
     for each in found["findings"]:
         state: State = "ok" if each["kept"] else "failed"
         yield Check(each["promise"], state, each["measured"])

@@ -76,6 +76,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "def root(): return torch.sqrt\n"
         "def slow(): time.sleep(60)\n"
         "def ends():\n    import os; os._exit(3)\n"
+        "def falls():\n    import os, signal\n"
+        "    return lambda x: os.kill(os.getpid(), signal.SIGSEGV)\n"
         "def secret():\n    import os; raise OSError(os.environ.get('MY_TOKEN', 'no token'))\n",
         encoding="utf-8",
     )
@@ -212,23 +214,26 @@ def test_code_runs_only_with_trust(tmp_path: Path, module: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("factory", "message"),
+    ("factory", "check", "message"),
     [
-        pytest.param("ends", "code 3", marks=pytest.mark.slow),
-        ("slow", "not done after"),
-        ("secret", "OSError: no token"),
+        pytest.param("ends", "import", "code 3", marks=pytest.mark.slow),
+        ("slow", "import", "not done after"),
+        ("secret", "import", "OSError: no token"),
+        ("falls", "output contract", "ended with SIGSEGV"),
     ],
 )
 def test_whatever_foreign_code_does_is_a_finding(
-    tmp_path: Path, module: Path, factory: str, message: str
+    tmp_path: Path, module: Path, factory: str, check: str, message: str
 ) -> None:
     new(tmp_path / "s", f"some_enhancers:{factory}", "--learned-nothing")
     path = tmp_path / "s" / "someone" / "brightnet.yaml"
     seconds = 6.0 if factory == "slow" else 100.0
     found = checked(path, tmp_path / "cache", trust=True, seconds=seconds)
     (failed,) = (check for check in found.checks if check.state == "failed")
-    assert failed.name == "import"
+    assert failed.name == check
     assert message in failed.detail
+    unchecked = {each.name for each in found.checks if each.state == "unchecked"}
+    assert unchecked == ({"output contract"} if check == "import" else set())
 
 
 def test_outputs_are_counted_against_the_samples_of_a_task(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_the_gate_command_speaks_by_exit_code(
     bad = make_run("bad", edit=lose(0.5))
     code, out, _ = gate(bad, "--out", tmp_path / "out")
     assert (code, out.startswith("gate: fail")) == (1, True)
+    assert "mine, psnr, tone: dark" in out
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"gate.json", "gate.md", "gate.xml"}
     assert summary.read_text(encoding="utf-8").count("## Fairness gate") == 2
     assert gate(make_run("small", people=8))[0] == 2

@@ -114,7 +114,7 @@ def fewer_seeds(table: Table) -> None:
     [
         (drop_group, r"group dark of tone \(12 samples\) vanished"),
         (fail_some, "mine: psnr was measured on 100% of dark and is on 83%; lost: p00-dark"),
-        (relabel, "1 samples changed their cluster: p00-dark was p00, is p01"),
+        (relabel, "another cluster for 1 of 36 samples: p00-dark was p00, is p01"),
         (other_pictures, "psnr of 36 of 72 reference rows moved"),
         (fewer_seeds, r"host cals lacks the seed\(s\) 0"),
     ],

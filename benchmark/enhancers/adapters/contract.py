@@ -172,7 +172,10 @@ _CHECKS: dict[str, Callable[[Enhancer], str]] = {
 
 
 def main(request: Path, result: Path) -> None:
-    """Build what the request says, examine it, and write what was found."""
+    """Build what the request says, examine it, and write what was found.
+
+    What was built is said at once: foreign code may end this process while it is examined.
+    """
     torch.set_num_threads(1)
     wanted = json.loads(request.read_text(encoding="utf-8"))
     try:
@@ -181,8 +184,10 @@ def main(request: Path, result: Path) -> None:
     except BaseException as error:
         found: dict[str, Any] = {"error": str(error) or type(error).__name__}
     else:
+        result.write_text(json.dumps({"built": True}), encoding="utf-8")
         findings = examine(enhancer)
-        found = {"findings": [asdict(each) for each in findings], "milliseconds": None}
+        found = {"built": True, "findings": [asdict(each) for each in findings]}
+        found["milliseconds"] = None
         found["parameters"] = count_parameters(enhancer)
         if all(each.kept for each in findings[:2]):
             found["milliseconds"] = latency(enhancer)
