@@ -231,7 +231,7 @@ def _runs(data: Paired, setting: _Setting) -> Mask:
     np.add.at(pairs, setting.parts.cell_group, data.counts)
     measured = pairs > 0
     pinned = (measured | (setting.weights == 0)[:, None]).all(axis=0)
-    compared = (measured | ~setting.eligible[:, None]).all(axis=0)
+    compared: Mask = np.all(measured | ~setting.eligible[:, None], axis=0)
     return np.concatenate([measured, pinned[None], np.repeat(compared[None], 3, axis=0)])
 
 
