@@ -33,12 +33,17 @@ class Validation:
 
     @torch.no_grad()
     def errors(self, network: nn.Module) -> NDArray[np.float64]:
-        """Every term of every sample, ``[N, M]``; 0 where a family has no term."""
-        parts = []
+        """Every term of every sample, ``[N, M]``; 0 where a family has no term.
+
+        The network is looked at as it would be used, and comes back in the mode that it was in.
+        """
+        parts, mode = [], network.training
+        network.eval()
         for start in range(0, len(self.labels), _CHUNK):
             samples = np.arange(start, min(start + _CHUNK, len(self.labels)))
             inputs, features = self._bank.batch(samples)
             parts.append(self._bank.stack(network(inputs), features))
+        network.train(mode)
         result: NDArray[np.float64] = torch.cat(parts).double().cpu().numpy()
         return result
 

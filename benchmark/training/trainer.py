@@ -24,6 +24,7 @@ from benchmark.schedules import ARMS
 from benchmark.schedules.arms import Plan
 from benchmark.schedules.scaling import make_scaler
 from benchmark.schedules.table import FAMILIES
+from benchmark.training.averaging import begun, follow
 from benchmark.training.calibration import Calibration, balance_factors
 from benchmark.training.checkpoint import State, below, load_checkpoint, save_checkpoint
 from benchmark.training.failure import diagnosis
@@ -130,10 +131,7 @@ class _Run:
         share = (recipe.batch // recipe.processes, 3, *setup.bank.pool.inputs.shape[1:3])
         self.through = self.compute.through(setup.network, share)
         self.optimiser = torch.optim.Adam(setup.network.parameters(), lr=recipe.rate)
-        self.average: dict[str, Tensor] = {}
-        if recipe.ema:
-            state = setup.network.state_dict()
-            self.average = {name: value.detach().clone() for name, value in state.items()}
+        self.average = begun(setup.network, recipe.ema)
 
     def step(self, step: int) -> None:
         """One optimiser step on the batch that every arm sees at this step."""
@@ -159,8 +157,7 @@ class _Run:
         if not compute.healthy(whole, norm):
             raise self._broken(values, samples, step)
         compute.advance(self.optimiser)
-        for name, value in setup.network.state_dict().items() if self.average else ():
-            self.average[name].lerp_(value, 1 - recipe.ema)
+        follow(self.average, setup.network, recipe.ema)
         self.log.loss[step], self.log.gradient_norm[step] = whole, norm
 
     def result(self) -> TrainedArm:

@@ -24,6 +24,7 @@ from benchmark.files import content_key
 from benchmark.losses.base import LOSSES, Instruments, LossTerm
 from benchmark.losses.unsupervised import TERMS, WEIGHTS, ZeroReference
 from benchmark.schedules.unsupervised import UNSUPERVISED, UnsupervisedArm
+from benchmark.training.averaging import begun, follow
 from benchmark.training.checkpoint import load_checkpoint, save_checkpoint
 from benchmark.training.compute import Compute
 from benchmark.training.failure import diagnosis
@@ -125,10 +126,7 @@ class _Run:
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), lr=recipe.rate, weight_decay=DECAY
         )
-        self.average: dict[str, Tensor] = {}
-        if recipe.ema:
-            state = self.network.state_dict()
-            self.average = {name: value.detach().clone() for name, value in state.items()}
+        self.average = begun(self.network, recipe.ema)
 
     def step(self, step: int) -> None:
         """One optimiser step on the batch that every arm sees at this step."""
@@ -142,8 +140,7 @@ class _Run:
         if not self.compute.healthy(whole, norm):
             raise self._broken(samples, step)
         self.compute.advance(self.optimiser)
-        for name, value in self.network.state_dict().items() if self.average else ():
-            self.average[name].lerp_(value, 1 - recipe.ema)
+        follow(self.average, self.network, recipe.ema)
         self.log.loss[step], self.log.gradient_norm[step] = whole, norm
         self.log.terms[step] = context_means(losses.detach(), labels, len(CONTEXTS))
         self.log.weights[step] = context_means(

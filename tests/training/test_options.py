@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from benchmark.assets.fitting import initialised
+from benchmark.enhancers.hosts import HOSTS, Host
 from benchmark.errors import DataError, SpecError
 from benchmark.judges.semantics import SceneBank, SceneNet
 from benchmark.losses.adversarial import AdversaryRecipe
 from benchmark.losses.base import Instruments
+from benchmark.registry import Entry
 from benchmark.schedules import FAMILIES
 from benchmark.schedules.rounds import Rounds, ascended, deviations
 from benchmark.schedules.table import ContextTable
@@ -223,3 +226,44 @@ def test_an_adversary_learns_beside_the_host_and_survives_a_kill(
 def test_options_survive_json() -> None:
     recipe = Recipe(scale="gradnorm", rounds=Rounds(2, 0.1, 0.2), adversary=AdversaryRecipe())
     assert Recipe.from_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+@pytest.fixture
+def with_statistics(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A host that keeps statistics of its batches beside its weights, as some published ones do."""
+
+    def build(seed: int) -> nn.Module:
+        return initialised(
+            lambda: nn.Sequential(
+                nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 3, 1)
+            ),
+            seed,
+        )
+
+    host = Host("normalised", build, 127, "Apache-2.0", "nobody")
+    monkeypatch.setitem(HOSTS._entries, host.name, Entry(host.name, host, "", "test"))
+    return host.name
+
+
+def test_averaged_weights_go_with_the_last_count_of_batches(
+    with_statistics: str, recipe: Recipe, data: TrainingData, instruments: Instruments
+) -> None:
+    unit = TrainingUnit(with_statistics, "cals", 0, replace(recipe, ema=0.5))
+    calibration = calibrate(unit, data, instruments=instruments)
+    averaged = train_arm(unit, data, calibration, instruments=instruments).state
+    last = replace(unit, recipe=recipe)
+    state = train_arm(last, data, calibration, instruments=instruments).state
+    assert averaged["1.num_batches_tracked"] == state["1.num_batches_tracked"] == recipe.steps
+    assert not torch.equal(averaged["0.weight"], state["0.weight"])
+
+
+def test_validation_leaves_a_host_as_it_was(
+    with_statistics: str, data: TrainingData, instruments: Instruments
+) -> None:
+    network = HOSTS.get(with_statistics).factory(0).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    judge = Validation(data, ("charbonnier",), instruments, device="cpu")
+    once, twice = judge.errors(network), judge.errors(network)
+    np.testing.assert_array_equal(once, twice)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.training
