@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,31 @@ from benchmark.losses.base import LOSSES, Features, Instruments, LossTerm
 from benchmark.schedules.table import FAMILIES
 
 
+def check_families(terms: Iterable[tuple[str, str]]) -> None:
+    """Refuse terms that cannot be trained together.
+
+    Args:
+        terms: name and family of each.
+
+    Raises:
+        SpecError: if two share a family, or there is no fidelity term to calibrate by.
+    """
+    named = list(terms)
+    families = [family for _, family in named]
+    if len(set(families)) < len(families):
+        raise SpecError(
+            "two loss terms share an objective family",
+            where=", ".join(f"{name} ({family})" for name, family in named),
+            mend="name one term per family",
+        )
+    if "fid" not in families:
+        raise SpecError(
+            "the loss terms hold no fidelity term",
+            where=", ".join(f"{name} ({family})" for name, family in named),
+            mend="add charbonnier: the other terms are scaled against it",
+        )
+
+
 class LossStack(nn.Module):
     """At most one term per family; a family without a term is unavailable.
 
@@ -19,23 +44,13 @@ class LossStack(nn.Module):
         terms: in any order.
 
     Raises:
-        SpecError: if two terms share a family, or there is no fidelity term to calibrate by.
+        SpecError: as :func:`check_families`.
     """
 
     def __init__(self, terms: Sequence[LossTerm]) -> None:
         super().__init__()
+        check_families((type(term).__name__, term.family) for term in terms)
         by_family = {term.family: term for term in terms}
-        if len(by_family) != len(terms):
-            raise SpecError(
-                "two loss terms share an objective family",
-                where=", ".join(f"{type(t).__name__} ({t.family})" for t in terms),
-                mend="name one term per family",
-            )
-        if "fid" not in by_family:
-            raise SpecError(
-                "the loss terms hold no fidelity term",
-                mend="add charbonnier: the other terms are scaled against it",
-            )
         self.terms = nn.ModuleDict({f: by_family[f] for f in FAMILIES if f in by_family})
 
     @property

@@ -11,6 +11,7 @@ from benchmark.enhancers.hosts import PLUGINS
 from benchmark.judges.semantics import ASSET as SCENES
 from benchmark.losses import LOSSES
 from benchmark.losses.own import OWN
+from benchmark.losses.stack import check_families
 from benchmark.runner.request import Request
 from benchmark.runner.systems import SystemRun
 from benchmark.runner.units import DATA_SEED, VALIDATION_SEED, Unit
@@ -105,10 +106,14 @@ def _looked_through(host: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: for a loss term that does not exist.
+        SpecError: for terms that cannot be trained together.
         WeightsError: if weights are absent, with the command that brings them.
     """
     chosen = Recipe.from_dict(recipe)
-    metas = [LOSSES.entry(term).meta for term in chosen.terms] + _plugged(host)
+    terms = {term: LOSSES.entry(term).meta for term in chosen.terms}
+    if all("family" in meta for meta in terms.values()):  # else known once they are built
+        check_families((term, meta["family"]) for term, meta in terms.items())
+    metas = [*terms.values(), *_plugged(host)]
     assets = {name for meta in metas for name in meta.get("assets", ())}
     if chosen.adversary is not None:
         assets.add(SCENES)

@@ -132,6 +132,20 @@ def test_a_training_is_another_when_what_it_looks_through_is(
     assert all(set(unit.payload["assets"]) == looked_through for unit in trainings.values())
 
 
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        (["nlpd", "identity"], "no fidelity term"),
+        (["charbonnier", "chroma", "sch"], "share an objective family"),
+    ],
+)
+def test_terms_that_do_not_go_together_are_refused_before_any_work(
+    terms: list[str], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        with_study(recipe={"terms": terms})
+
+
 def test_absent_weights_of_a_loss_term_are_named_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
