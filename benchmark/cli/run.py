@@ -111,6 +111,9 @@ def run(  # noqa: PLR0917 - options are given by name
     cache: Annotated[
         Path | None, typer.Option(help="Stage results; default EQUILUX_CACHE or the user's cache.")
     ] = None,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="No worst cases: the run's folder holds no image.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and stop.")] = False,
 ) -> None:
     """Train, enhance, score, compare groups, and write the report."""
@@ -145,7 +148,9 @@ def run(  # noqa: PLR0917 - options are given by name
     reporter.console.print(outline(plan, store), highlight=False)
     if dry_run:
         return
-    done = execute(request, plan, store=store, runs=runs, reporter=reporter)
+    done = execute(
+        request, plan, store=store, runs=runs, reporter=reporter, pictures=not no_pictures
+    )
     seconds = ", ".join(f"{p.name} {p.seconds:.0f} s" for p in done.phases if p.seconds >= 0.5)
     reporter.console.print(f"phases: {seconds or 'all cached'}", highlight=False)
     print_summary(done.folder, Console())

@@ -42,11 +42,27 @@ def run_id(request: Request, plan: Plan) -> str:
     return f"{name}-{content_key(plan.analysis.key)[:8]}"
 
 
-def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter: Reporter) -> Run:
+def execute(
+    request: Request,
+    plan: Plan,
+    *,
+    store: Store,
+    runs: Path,
+    reporter: Reporter,
+    pictures: bool = True,
+) -> Run:
     """Compute every unit that is missing and write the run folder.
 
     A killed execution leaves a folder without a manifest, which is incomplete by definition; the
     same call goes on from what the store already holds and ends with byte-identical tables.
+
+    Args:
+        request: what was asked for.
+        plan: of it.
+        store: where results of stages are kept; enhanced pictures are among them.
+        runs: where the run's folder goes.
+        reporter: told of the progress.
+        pictures: whether worst cases are shown. Without, the folder holds tables and figures only.
 
     Raises:
         StoreError: if the disk is full or a folder cannot be written to.
@@ -57,7 +73,7 @@ def execute(request: Request, plan: Plan, *, store: Store, runs: Path, reporter:
     phases = compute(plan, store, reporter, device=request.device)
     folder = runs / run_id(request, plan)
     clock = time.perf_counter()
-    _write_folder(request, plan, store, folder, phases)
+    _write_folder(request, plan, store, folder, phases, pictures=pictures)
     render_report(folder)
     report = Phase("report", time.perf_counter() - clock, 1, 0)
     return Run(folder, (*phases, report))
@@ -87,7 +103,13 @@ def compute(plan: Plan, store: Store, reporter: Reporter, *, device: str) -> tup
 
 
 def _write_folder(
-    request: Request, plan: Plan, store: Store, folder: Path, phases: tuple[Phase, ...]
+    request: Request,
+    plan: Plan,
+    store: Store,
+    folder: Path,
+    phases: tuple[Phase, ...],
+    *,
+    pictures: bool,
 ) -> None:
     manifest = folder / "manifest.json"
     try:
@@ -103,7 +125,10 @@ def _write_folder(
         checks = store.require(*plan.sanity.need()) / "sanity.json"
         write_bytes(folder / checks.name, checks.read_bytes())
     shutil.rmtree(folder / "gallery", ignore_errors=True)
-    write_gallery(request, plan, store, folder)
+    if pictures:
+        write_gallery(request, plan, store, folder)
+    else:
+        write_json(folder / "gallery" / "index.json", [])
     content = make_manifest(request, plan, store, folder, phases)
     write_json(manifest, content | {"run_id": folder.name, "files": _digests(folder)})
 

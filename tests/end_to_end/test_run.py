@@ -65,6 +65,20 @@ def test_a_repeated_run_is_served_from_the_cache(
     assert tables(only_run(folder / "runs")) == before
 
 
+def test_without_pictures_tables_are_the_same_and_no_image_is_left(
+    finished: tuple[Path, subprocess.CompletedProcess[str], float], tiny_task: Path, call: Call
+) -> None:
+    folder, _, _ = finished
+    before = tables(only_run(folder / "runs"))
+    result = call(*run_arguments(tiny_task, folder), "--no-pictures")
+    assert result.returncode == 0, result.stderr
+    run = only_run(folder / "runs")
+    assert tables(run) == before
+    shown = {path.relative_to(run).parts[0] for path in run.rglob("*.png")}
+    assert shown == {"figures"}  # drawn from the tables
+    assert "data:image" not in (run / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_damaged_cache_entry_is_rebuilt_to_the_same_bytes(
     finished: tuple[Path, subprocess.CompletedProcess[str], float], tiny_task: Path, call: Call
 ) -> None:
