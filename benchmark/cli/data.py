@@ -11,7 +11,7 @@ import typer
 from benchmark.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from benchmark.data.reading import RealData
+    from benchmark.data.opened import RealData
     from benchmark.runner.inspection import Inspection
 
 app = typer.Typer(help="Your own images; nothing is ever uploaded.", no_args_is_help=True)
@@ -100,7 +100,7 @@ def fetch(reference: Annotated[str, typer.Argument(help="hub:owner/name@revision
 
 
 def _open(reference: str, mapping: str | None) -> RealData:
-    from benchmark.data.reading import open_data
+    from benchmark.data.opened import open_data
     from benchmark.data.references import parse_reference
     from benchmark.spec.catalogue import mapping_for
 

@@ -39,7 +39,8 @@ def phantom_evalset(payload: Mapping[str, Any]) -> EvalSet:
 
 def real_evalset(payload: Mapping[str, Any], reference: str, reporter: Reporter) -> EvalSet:
     """Read somebody's data, and degrade them unless they bring degraded pictures of their own."""
-    from benchmark.data.reading import open_data, read_views
+    from benchmark.data.opened import open_data
+    from benchmark.data.reading import read_views
     from benchmark.data.references import parse_reference
 
     data = open_data(parse_reference(reference), MappingSpec.model_validate(payload["mapping"]))

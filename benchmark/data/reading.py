@@ -7,18 +7,17 @@ picture alone: its row stays, with the status ``decode_error``, and is counted w
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.data.opened import RealData
 from benchmark.data.pictures import (
     Boxed,
     Placement,
@@ -32,12 +31,9 @@ from benchmark.data.pictures import (
     same_form,
     size_of,
 )
-from benchmark.data.references import Reference
-from benchmark.data.rows import UNKNOWN, Rows, choose_rows
-from benchmark.data.sources import Source, open_source
+from benchmark.data.rows import UNKNOWN
 from benchmark.data.views import DECODE_ERROR, GALLERY, OK, PROBE, Views
 from benchmark.errors import DataError
-from benchmark.files import content_key, sha256_of_file
 from benchmark.spec.mapping import MappingSpec
 
 Advance = Callable[[int], None]
@@ -47,45 +43,6 @@ _OVERSAMPLING = 2
 #: Longer side of what the landmark detector looks at before a face is cut out.
 _DETECTION_SIDE = 640
 _BATCH = 64
-
-
-@dataclass(frozen=True)
-class RealData:
-    """Opened data: rows are chosen, no picture is decoded yet.
-
-    Attributes:
-        reference: where they are.
-        mapping: how they are understood.
-        source: the table and its pictures.
-        rows: what is evaluated.
-    """
-
-    reference: Reference
-    mapping: MappingSpec
-    source: Source
-    rows: Rows
-
-    def notes(self) -> list[str]:
-        """What a reader of any number must be told, and what was left out."""
-        left_out = [f"{count} rows left out: {why}" for why, count in self.rows.left_out.items()]
-        return [*self.mapping.cautions(), *left_out]
-
-    def digest(self) -> str:
-        """Content key of everything that :func:`read_views` would read."""
-        rows = self.rows.frame.index
-        pictures = self.source.identity or [
-            _digest(self.picture(column, row)) for column in self.mapping.pictures() for row in rows
-        ]
-        cells = self.rows.table.loc[rows].to_csv(index=True)
-        return content_key(self.mapping.model_dump(mode="json"), cells, pictures)
-
-    def picture(self, column: str, row: int) -> Path | bytes:
-        """Where the picture of a row of the source is, or its bytes.
-
-        Raises:
-            DataError: if the path leaves the folder.
-        """
-        return self.source.picture(column, row, str(self.rows.table.at[row, column]))
 
 
 @dataclass(frozen=True)
@@ -122,16 +79,6 @@ class _Item:
     input: NDArray[np.uint8] | None
     masks: dict[str, NDArray[np.bool_]]
     landmarks: NDArray[np.float32] | None
-
-
-def open_data(reference: Reference, mapping: MappingSpec) -> RealData:
-    """Open a reference and choose its rows.
-
-    Raises:
-        DataError: for whatever is wrong with the data as a whole.
-    """
-    source = open_source(reference, mapping)
-    return RealData(reference, mapping, source, choose_rows(source, mapping, where=str(reference)))
 
 
 def read_views(data: RealData, *, advance: Advance = lambda _: None) -> Reading:
@@ -424,12 +371,6 @@ def _check_readable_gallery(frame: pd.DataFrame, mapping: MappingSpec, where: st
             where=where,
             mend="repair those pictures, or take the identities out of the table",
         )
-
-
-def _digest(picture: Path | bytes) -> str:
-    if isinstance(picture, bytes):
-        return hashlib.sha256(picture).hexdigest()
-    return sha256_of_file(picture) if picture.is_file() else "absent"
 
 
 def _sample(data: RealData, row: int) -> str:

@@ -17,8 +17,9 @@ from benchmark.data.fingerprints import (
     fingerprints,
     same_pictures,
 )
+from benchmark.data.opened import RealData
 from benchmark.data.pictures import quiet_pillow
-from benchmark.data.reading import RealData, try_rows, workers
+from benchmark.data.reading import try_rows, workers
 from benchmark.data.rows import UNKNOWN
 from benchmark.data.views import GALLERY, PROBE
 from benchmark.fairness.groups import size_class

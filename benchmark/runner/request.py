@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchmark.contexts import PREDICTORS
 from benchmark.contexts.base import named
-from benchmark.data.reading import RealData, open_data
+from benchmark.data.opened import RealData, open_data
 from benchmark.data.references import parse_reference
 from benchmark.errors import EquiluxError
 from benchmark.probes import PROBES

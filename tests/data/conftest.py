@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.data.reading import RealData, open_data
+from benchmark.data.opened import RealData, open_data
 from benchmark.data.references import parse_reference
 from benchmark.spec.mapping import MappingSpec
 

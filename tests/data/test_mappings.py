@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.data.reading import open_data, read_views
+from benchmark.data.opened import open_data
+from benchmark.data.reading import read_views
 from benchmark.data.references import parse_reference
 from benchmark.spec.catalogue import mapping_files, mapping_for
 from benchmark.spec.mapping import MappingSpec

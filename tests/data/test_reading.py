@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from benchmark.data.build import degraded
-from benchmark.data.reading import open_data, read_views, try_rows
+from benchmark.data.opened import open_data
+from benchmark.data.reading import read_views, try_rows
 from benchmark.data.references import parse_reference
 from benchmark.errors import DataError
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from benchmark.data import hub
-from benchmark.data.reading import RealData, read_views
+from benchmark.data.opened import RealData
+from benchmark.data.reading import read_views
 from benchmark.data.references import Reference, parse_reference
 from benchmark.errors import DataError
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.data.reading import open_data, read_views
+from benchmark.data.opened import open_data
+from benchmark.data.reading import read_views
 from benchmark.data.references import parse_reference
 from benchmark.judges.base import make_judge
 from benchmark.judges.lungs import LungSegmenter

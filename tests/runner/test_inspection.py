@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from statsmodels.stats.power import TTestIndPower
 
-from benchmark.data.reading import RealData, open_data
+from benchmark.data.opened import RealData, open_data
 from benchmark.data.references import parse_reference
 from benchmark.fairness.model import Policy
 from benchmark.runner.inspection import Inspection, group_sizes, inspect_data

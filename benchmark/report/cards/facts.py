@@ -165,7 +165,7 @@ def _frame(view: RunView | None, data: str | None, real: MappingSpec | None) -> 
         return of_run(view.samples)
     if data is None or real is None:
         return None
-    from benchmark.data.reading import open_data
+    from benchmark.data.opened import open_data
     from benchmark.data.references import parse_reference
     from benchmark.data.views import PROBE
 
