@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich import box
@@ -11,12 +12,20 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.report.highlights import effect_sentence, spread_metrics
-from benchmark.report.manifest import MetricRecord
+from benchmark.report.manifest import MetricRecord, SystemRecord
 from benchmark.report.model import RunView
 from benchmark.report.sections import sections
 from benchmark.report.summary import Cell, Line, lines
 from benchmark.report.table import Table as PageTable
-from benchmark.report.wording import GAP_VERDICTS, RECONSTRUCTION, Scale, clean, humanise, shorten
+from benchmark.report.wording import (
+    GAP_VERDICTS,
+    RECONSTRUCTION,
+    SEEN,
+    Scale,
+    clean,
+    humanise,
+    shorten,
+)
 
 _WIDE = 118
 _VERDICT_STYLES = {"gap": "bold red"}
@@ -140,7 +149,7 @@ def _group_headings(levels: tuple[str, ...], rows: tuple[Line, ...]) -> list[str
 def _row(row: Line, quality: Line | None, layout: _Layout, *, every: bool) -> list[Text]:
     fine = 0 if layout.wide or row.metric.kind == "rate" else -1
     scale = Scale.of(row.metric, fine=fine)
-    cells = [Text(clean(row.system.name), style="bold" if row.system.kind == "trained" else "")]
+    cells = [Text(_name(row.system), style="bold" if row.system.kind == "trained" else "")]
     if quality:
         number = Scale.of(quality.metric, fine=0 if layout.wide else -1).number
         cells.append(Text(number(quality.overall.mean)))
@@ -159,6 +168,11 @@ def _row(row: Line, quality: Line | None, layout: _Layout, *, every: bool) -> li
         Text(interval if layout.wide else interval.strip("[]").replace(", ", "..")),
         Text(word if layout.wide else short, style),
     ]
+
+
+def _name(system: SystemRecord) -> str:
+    """A system with the mark of what it has seen of the data."""
+    return f"{clean(system.name)} {SEEN.get(system.seen, ('', ''))[0]}".rstrip()
 
 
 def _cell(cell: Cell, scale: Scale) -> Text:
@@ -191,6 +205,8 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
     found = view.gaps[view.gaps["axis"] == axis]["verdict"].unique()
     words = [GAP_VERDICTS[v] for v in GAP_VERDICTS if v in found and v != "gap"]
     notes += [f"{word if layout.wide else short}: {text}" for word, short, text in words]
+    seen = dict.fromkeys(system.seen for system in view.manifest.systems if system.seen in SEEN)
+    notes += [" ".join(SEEN[how]) for how in seen]
     out.line("")
     out.line("; ".join(notes), style="dim")
     out.line("")
@@ -199,17 +215,18 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
 def _parts(view: RunView, console: Console, out: _Printer) -> None:
     """The short tables and the findings of what only some tasks have."""
     found = sections(view)
+    names = {clean(system.name): _name(system) for system in view.manifest.systems}
     for part in found:
         for brief in part.brief:
             out.line(brief.caption, style="bold")
-            console.print(_brief(brief))
+            console.print(_brief(brief, names))
             out.line("")
     for part in found:
         for sentence in part.findings:
             out.item(sentence)
 
 
-def _brief(found: PageTable) -> Table:
+def _brief(found: PageTable, names: Mapping[str, str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for position, column in enumerate(found.columns):
         heading = Text("\n".join(clean(part) for part in (column.title, column.note) if part))
@@ -221,7 +238,8 @@ def _brief(found: PageTable) -> Table:
             no_wrap=position > 0,
         )
     for row in found.rows:
-        table.add_row(*(Text(clean(cell.text)) for cell in row))
+        first, *rest = (clean(cell.text) for cell in row)
+        table.add_row(Text(names.get(first, first)), *map(Text, rest))
     return table
 
 

@@ -36,7 +36,11 @@ class PhaseRecord(_Record):
 
 
 class SystemRecord(_Record):
-    """One row of every table: a system in one arm (``arm`` is empty for untrained systems)."""
+    """One row of every table: a system in one arm (``arm`` is empty for untrained systems).
+
+    ``seen`` is what it has seen of the data at hand, empty where they were rendered here; ``note``
+    says by whose word.
+    """
 
     system: str
     arm: str
@@ -46,6 +50,7 @@ class SystemRecord(_Record):
     licence: str
     latency_ms: float | None
     note: str
+    seen: Literal["", "trained", "unpaired", "overlaps", "none", "unknown"] = ""
 
     @property
     def key(self) -> tuple[str, str]:

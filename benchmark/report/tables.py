@@ -12,6 +12,7 @@ from benchmark.report.table import TD, TH, Table, number, strip, text
 from benchmark.report.wording import (
     EFFECT_VERDICTS,
     GAP_VERDICTS,
+    SEEN,
     SIZE_FLAGS,
     Scale,
     humanise,
@@ -77,12 +78,14 @@ def _in_loss(metric: MetricRecord) -> tuple[str, ...]:
 
 
 def system_cell(system: SystemRecord) -> TD:
-    """A system's name with its arm; the label on hover."""
+    """A system's name with its arm and what it has seen of the data; by whose word on hover."""
+    hints = [system.label] if system.label != system.name else []
+    seen = SEEN.get(system.seen, ("", ""))[1]
     return TD(
         system.system,
         sort=system.name.casefold(),
-        note=system.arm,
-        hint=system.label if system.label != system.name else "",
+        note=", ".join(filter(None, [system.arm, seen])),
+        hint="; ".join([*hints, *([system.note] if seen else [])]),
         tone="reference" if system.kind == "reference" else "",
     )
 

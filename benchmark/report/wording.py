@@ -51,6 +51,15 @@ SIZE_FLAGS: dict[str, tuple[str, str]] = {
     "empty": ("-", "nobody of this group is in the data"),
 }
 
+#: What a system has seen of the data it is measured on -> (mark, in a few words); what it is said
+#: not to have seen needs no mark.
+SEEN: dict[str, tuple[str, str]] = {
+    "trained": ("(!)", "trained on these data"),
+    "unpaired": ("(!)", "saw these data"),
+    "overlaps": ("(!)", "trained on data that share pictures with these"),
+    "unknown": ("(?)", "unknown whether it saw these data"),
+}
+
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
@@ -104,7 +113,7 @@ class Scale:
         unit = clean(metric.unit)
         if unit == "dB":
             decimals = 2
-        elif low is not None and high is not None and high - low <= 2:
+        elif low is not None and high is not None and high - low <= 4:
             decimals = 3
         else:
             decimals = 1 if unit in {"deg", "°", "degrees"} else 2

@@ -81,7 +81,6 @@ def make_manifest(
             *(request.real.notes() if request.real else []),
             *_scorer_notes(plan, store),
             *plan.notes,
-            *_leaks(request),
         ],
         "protocol": spec.protocol,
         "instruments": [
@@ -170,7 +169,9 @@ def _description(request: Request, run: SystemRun) -> dict[str, Any]:
     if run.submission is not None and not run.arm:
         facts |= {"kind": "submission"}
     if request.real is not None:
-        facts["note"] += f"; {remark(_seen(run, request.real.mapping.name))}"
+        found = _seen(run, request.real.mapping.name)
+        facts["note"] += f"; {remark(found)}"
+        facts["seen"] = found.how
     return facts
 
 
@@ -290,7 +291,7 @@ def _scorer_notes(plan: Plan, store: Store) -> list[str]:
 def _warnings(request: Request, plan: Plan, store: Store, samples: pd.DataFrame) -> list[str]:
     from benchmark.training.result import training_notes
 
-    warnings = []
+    warnings = _leaks(request)
     failed = samples[samples["status"] != "ok"]
     for (system, status), rows in failed.groupby(["system", "status"], sort=True):
         warnings.append(f"{system}: {len(rows)} outputs with status {status}")

@@ -35,5 +35,9 @@ def test_published_outputs_score_as_printed_and_say_what_they_have_seen(
         assert "trained on its pairs" in row["note"]
         assert "14 of its 15 test scenes are also in its training set" in row["note"]
         assert row["licence"] == "MIT"
+        assert row["seen"] == "trained"
     assert "brightness of the ground truth" in manifest["systems"][0]["note"]
-    assert any("only 179 is not" in note for note in manifest["notes"])
+    assert "llflow-s-skf (!)" in result.output
+    assert "(!) trained on these data" in result.output
+    assert "only 179 is not" in result.output
+    assert any("only 179 is not" in note for note in manifest["warnings"])

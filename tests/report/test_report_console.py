@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from benchmark.report import print_summary
+from benchmark.report import print_summary, render_report
 
 from .synthetic_run import SYSTEMS, Options, write_run
 
@@ -89,3 +89,25 @@ def test_where_groups_do_not_fit_the_extremes_are_named(hostile_folder: Path) ->
     assert "worst" in narrow
     assert "n=34" not in narrow
     assert "n=34" in wide
+
+
+def test_what_systems_have_seen_of_the_data_stands_in_every_row(tmp_path: Path) -> None:
+    import json
+
+    folder = write_run(tmp_path / "run", Options(gallery=False))
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for row in manifest["systems"]:
+        row["seen"] = {"gamma": "trained", "input": "none"}.get(row["system"], "unknown")
+        row["note"] = f"lol-v1: by whose word for {row['system']}"
+    path.write_text(json.dumps(manifest))
+    rows = [line for line in _printed(folder, 130).splitlines() if line.startswith("gamma")]
+    assert len(rows) == 3
+    assert all(row.startswith("gamma (!) ") for row in rows)
+    text = " ".join(_printed(folder, 130).split())
+    assert "(!) trained on these data; (?) unknown whether it saw these data" in text
+    assert "input (" not in text
+    page = render_report(folder).read_text(encoding="utf-8")
+    # in every table that has a row of it, with the source on hover
+    tables = page.count("<small>trained on these data</small>")
+    assert tables == page.count('by whose word for gamma"') > 4

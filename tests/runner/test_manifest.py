@@ -33,7 +33,13 @@ def test_the_leak_of_lol_is_told_wherever_it_is_used(tmp_path: Path) -> None:
 
 def test_every_published_system_says_what_it_has_seen(tmp_path: Path) -> None:
     request = on_lol(tmp_path, "input", "iat-lol-v1", "zero-dce-sdag")
-    notes = {run.system: module._description(request, run)["note"] for run in request.systems}
+    found = {run.system: module._description(request, run) for run in request.systems}
+    assert {name: facts["seen"] for name, facts in found.items()} == {
+        "input": "none",
+        "iat-lol-v1": "trained",
+        "zero-dce-sdag": "unknown",
+    }
+    notes = {name: facts["note"] for name, facts in found.items()}
     assert "trained on its pairs" in notes["iat-lol-v1"]
     assert "nobody says whether it has seen it" in notes["zero-dce-sdag"]
     assert "it learns nothing" in notes["input"]
