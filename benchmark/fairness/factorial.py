@@ -81,7 +81,7 @@ def factorial_effects(
 
     Returns:
         The effects table's columns with ``contrast`` in place of ``arm`` and ``baseline``;
-        p-values are adjusted (Holm) among the contrasts of a family as everywhere.
+        p-values are adjusted (Holm) inside the families of each contrast, as of any comparison.
 
     Raises:
         DataError: if one of the arms is not there, or was not trained with the same seeds.

@@ -140,12 +140,13 @@ def best_of_each(tried: pd.DataFrame, *, direction: int) -> NDArray[np.bool_]:
         TrainingError: if no candidate of an arm has a score.
     """
     taken = np.zeros(len(tried), dtype=bool)
-    for (host, arm), rows in tried.groupby(["host", "arm"], sort=False).indices.items():
+    for host, arm in tried[["host", "arm"]].drop_duplicates().to_numpy():
+        rows = np.flatnonzero((tried["host"] == host) & (tried["arm"] == arm))
         better = direction * tried["score"].to_numpy(np.float64)[rows]
         if np.isnan(better).all():
             raise TrainingError(
                 f"none of the {len(rows)} candidates of the arm {arm} could be judged",
-                where=str(host),
+                where=host,
                 mend="look at one of them with `python -m benchmark run`",
             )
         taken[rows[np.nanargmax(better)]] = True
