@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,3 +53,13 @@ def verify(file: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:
     typer.echo(f"verified: {found.run_id}, {found.n_files} files, sha256 {found.sha256}")
     typer.echo(f"computed again from the samples: {', '.join(found.recomputed)}")
     typer.echo(f"held to their digest only: {', '.join(found.by_digest)}")
+    if found.drawn:
+        typer.echo(
+            f"not vouched for by the run, made by whoever packed it: {_shortly(found.drawn)}"
+        )
+
+
+def _shortly(names: Sequence[str]) -> str:
+    figures = [name for name in names if name.startswith("figures/")]
+    pages = [name for name in names if name not in figures]
+    return ", ".join([*pages, f"{len(figures)} figures"] if figures else pages)

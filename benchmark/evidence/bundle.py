@@ -11,7 +11,9 @@
 Checking recomputes: the tables of group means, gaps, effects, ranks and outcomes follow from the
 per-sample rows and the settings in the manifest, so they are computed again and compared. Tables
 that need the pictures (whom outputs still show, distances of distributions, the null test) and the
-per-sample rows themselves are only held to their digests, and :class:`Verification` says which.
+per-sample rows themselves are only held to their digests. The report and its figures are drawn
+after a run has ended and can be drawn again, so the run vouches for neither. :class:`Verification`
+says which is which.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from benchmark.errors import DataError
 from benchmark.evidence.archive import pack, unpack
@@ -33,6 +37,8 @@ from benchmark.files import write_bytes
 from benchmark.report.model import load_run
 
 _SUMS = "SHA256SUMS"
+_ADDED = frozenset({_SUMS, "README.txt", "specification.json"})
+_DRAWN = re.compile(r"report\.html|figures/[^/]+\.(svg|png)")
 _README = """\
 An evidence bundle of the Equilux benchmark: one finished run.
 
@@ -45,6 +51,8 @@ say is who made the bundle: compare the digest of the whole file with one from a
 """
 #: Written for people from numbers that are compared themselves.
 _PROSE = frozenset({"sentence", "reason"})
+#: More than any run has, less than what fills a machine: a small file can claim to hold anything.
+_MOST_VALUES, _MOST_REPLICATES = 200_000_000, 100_000
 #: Another machine adds in another order.
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 
@@ -59,6 +67,7 @@ class Verification:
         n_files: how many files it holds.
         recomputed: tables that follow from the per-sample rows.
         by_digest: tables that were held to their digest only.
+        drawn: pages and figures that the run's own digests do not cover.
         problems: everything that is not as it should be; empty if the bundle holds.
     """
 
@@ -67,6 +76,7 @@ class Verification:
     n_files: int
     recomputed: tuple[str, ...]
     by_digest: tuple[str, ...]
+    drawn: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -83,8 +93,9 @@ def write_bundle(run: str | Path, target: str | Path | None = None) -> Path:
     """
     run = Path(run)
     view = load_run(run)
-    files = {path.relative_to(run).as_posix(): path.read_bytes() for path in _members(run)}
-    damaged = [*_recorded(_manifest(files["manifest.json"]), files)]
+    manifest = _manifest((run / "manifest.json").read_bytes())
+    files = {name: (run / name).read_bytes() for name in _members(run, manifest)}
+    damaged = [*_recorded(manifest, files)]
     if damaged:
         raise DataError(
             damaged[0], where=str(run), mend="run it again: it rebuilds what is damaged"
@@ -106,6 +117,7 @@ def verify_bundle(file: str | Path) -> Verification:
         raise DataError(f"holds no manifest.json or no {_SUMS}", where=str(path))
     manifest = _manifest(files["manifest.json"])
     problems = [*_sums_differ(files), *_recorded(manifest, files)]
+    problems += [f"{name} is no file of a run" for name in sorted(_strangers(manifest, files))]
     if files.get("specification.json") != _specification(manifest):
         problems.append("specification.json is not the specification of the manifest")
     recomputed: tuple[str, ...] = ()
@@ -119,16 +131,23 @@ def verify_bundle(file: str | Path) -> Verification:
         len(files),
         recomputed,
         tuple(name for name in tables if name not in recomputed),
+        tuple(sorted(filter(_DRAWN.fullmatch, files))),
         tuple(problems),
     )
 
 
-def _members(run: Path) -> Iterator[Path]:
-    """The files of a run, but no links, hidden files or leftovers."""
+def _members(run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """The files of a run; links, hidden files and what somebody has put beside them stay out."""
     for path in sorted(run.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(run).parts)
-        if path.is_file() and not path.is_symlink() and not hidden:
-            yield path
+        name = path.relative_to(run).as_posix()
+        if path.is_file() and not path.is_symlink() and not _strangers(manifest, [name]):
+            yield name
+
+
+def _strangers(manifest: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Names that neither the run has recorded, nor the report, nor this module has added."""
+    known = {"manifest.json", *_ADDED, *manifest["files"]}
+    return {name for name in names if name not in known and not _DRAWN.fullmatch(name)}
 
 
 def _with_sums(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -161,7 +180,7 @@ def _sums_differ(files: Mapping[str, bytes]) -> Iterator[str]:
 
 def _recorded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Iterator[str]:
     """Files that are not those whose digests the run recorded when it ended."""
-    for name, digest in sorted(manifest.get("files", {}).items()):
+    for name, digest in sorted(manifest["files"].items()):
         if name not in files:
             yield f"{name}, which the manifest names, is missing"
         elif hashlib.sha256(files[name]).hexdigest() != digest:
@@ -173,7 +192,7 @@ def _manifest(content: bytes) -> dict[str, Any]:
         manifest = json.loads(content)
     except ValueError as error:
         raise DataError(f"not JSON: {error}", where="manifest.json") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files", {}), dict):
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise DataError("not the manifest of a run", where="manifest.json")
     return manifest
 
@@ -193,9 +212,16 @@ def _aggregates(
     settings = manifest.get("analysis")
     if not settings:
         return (), ["the manifest does not say how its aggregates were computed: run it again"]
-    samples = pd.read_parquet(io.BytesIO(files["samples.parquet"]))
-    tables = analyse_samples(samples, settings)
-    outcomes = outcome_table(samples, settings)
+    samples = _table(files, "samples")
+    try:
+        if int(settings["replicates"]) > _MOST_REPLICATES:
+            return (), [f"{settings['replicates']} replicates: no run has more than 100,000"]
+        tables = analyse_samples(samples, settings)
+        outcomes = outcome_table(samples, settings)
+    # the settings are somebody else's: whatever does not fit the rows is a finding
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        return (), [f"the settings of the manifest do not fit samples.parquet: {why}"]
     if outcomes is not None:
         tables["outcomes"] = outcomes
     problems = []
@@ -203,9 +229,27 @@ def _aggregates(
         if f"{name}.parquet" not in files:
             problems.append(f"{name}.parquet is missing")
             continue
-        told = pd.read_parquet(io.BytesIO(files[f"{name}.parquet"]))
+        told = _table(files, name)
         problems += [f"{name}.parquet: {text}" for text in _differences(told, table)]
     return tuple(sorted(tables)), problems
+
+
+def _table(files: Mapping[str, bytes], name: str) -> pd.DataFrame:
+    """A table of the bundle, of a size that a run can have.
+
+    Raises:
+        DataError: if it is missing, unreadable, or claims more values than fit.
+    """
+    file = f"{name}.parquet"
+    if file not in files:
+        raise DataError("is missing", where=file)
+    try:
+        shape = pq.ParquetFile(io.BytesIO(files[file])).metadata
+        if shape.num_rows * shape.num_columns > _MOST_VALUES:
+            raise DataError(f"{shape.num_rows} rows: no run has as many", where=file)
+        return pd.read_parquet(io.BytesIO(files[file]))
+    except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
+        raise DataError(f"cannot be read: {error}", where=file) from error
 
 
 def _differences(told: pd.DataFrame, computed: pd.DataFrame) -> Iterator[str]:

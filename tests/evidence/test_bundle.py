@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmark.errors import DataError
@@ -54,6 +56,7 @@ def test_the_same_run_gives_the_same_bytes_and_verifies(
     assert found.problems == ()
     assert {"groups", "gaps", "effects", "tiers"} <= set(found.recomputed)
     assert found.by_digest == ("samples",)
+    assert found.drawn == ("figures/dots.svg", "report.html")
     assert found.sha256 == hashlib.sha256(bundle.read_bytes()).hexdigest()
     names = zipfile.ZipFile(bundle).namelist()
     assert {"manifest.json", "report.html", "figures/dots.svg", "specification.json"} <= set(names)
@@ -130,6 +133,19 @@ def no_settings(files: Files) -> Files:
     return {**files, "manifest.json": json.dumps(manifest).encode()}
 
 
+def settings(**changes: object) -> Callable[[Files], Files]:
+    def forge(files: Files) -> Files:
+        manifest = json.loads(files["manifest.json"])
+        manifest["analysis"] = manifest["analysis"] | changes
+        return {**files, "manifest.json": json.dumps(manifest).encode()}
+
+    return forge
+
+
+def one_page_more(files: Files) -> Files:
+    return {**files, "press-release.html": b"<p>fair</p>"}
+
+
 @pytest.mark.parametrize(
     ("forge", "said"),
     [
@@ -138,6 +154,10 @@ def no_settings(files: Files) -> Files:
         (fewer_rows, "groups.parquet: .* rows, the samples give"),
         (other_samples, "groups.parquet: mean of row"),
         (no_settings, "does not say how its aggregates were computed"),
+        (settings(axes=None), "settings of the manifest do not fit samples.parquet: TypeError"),
+        (settings(metrics=["nothing"]), "do not fit samples.parquet: KeyError: 'nothing'"),
+        (settings(replicates=10**9), "1000000000 replicates"),
+        (one_page_more, "press-release.html is no file of a run"),
     ],
 )
 def test_a_forgery_with_fitting_digests_is_found_by_computing_again(
@@ -147,6 +167,23 @@ def test_a_forgery_with_fitting_digests_is_found_by_computing_again(
     path.write_bytes(pack(consistent(forge(unpack(bundle)))))
     problems = "\n".join(verify_bundle(path).problems)
     assert re.search(said, problems), problems
+
+
+@pytest.mark.parametrize("name", ["samples", "groups"])
+def test_tables_that_cannot_be_read_are_refused(name: str, bundle: Path, tmp_path: Path) -> None:
+    path, files = tmp_path / "forged.zip", unpack(bundle)
+    path.write_bytes(pack(consistent({**files, f"{name}.parquet": b"PAR1 no table"})))
+    with pytest.raises(DataError, match=rf"{name}\.parquet: cannot be read"):
+        verify_bundle(path)
+    # a column of one value takes a few bytes, whatever it claims to hold
+    many = pa.table({"psnr": pa.DictionaryArray.from_arrays(pa.nulls(10**6, pa.int8()), ["a"])})
+    stream = io.BytesIO()
+    with pq.ParquetWriter(stream, many.schema) as writer:
+        for _ in range(201):
+            writer.write_table(many)
+    path.write_bytes(pack(consistent({**files, f"{name}.parquet": stream.getvalue()})))
+    with pytest.raises(DataError, match="201000000 rows"):
+        verify_bundle(path)
 
 
 def test_digests_that_do_not_fit_are_named(bundle: Path, tmp_path: Path) -> None:
@@ -248,5 +285,6 @@ def test_links_in_a_run_folder_stay_out(run_folder: Path, tmp_path: Path) -> Non
     secret.write_text("private", encoding="utf-8")
     (copy / "figures" / "leak.svg").symlink_to(secret)
     (copy / ".tmp-1").write_text("half a file", encoding="utf-8")
+    (copy / "notes.txt").write_text("to myself", encoding="utf-8")
     files = unpack(write_bundle(copy, tmp_path / "b.zip"))
-    assert not {"figures/leak.svg", ".tmp-1"} & set(files)
+    assert not {"figures/leak.svg", ".tmp-1", "notes.txt"} & set(files)
