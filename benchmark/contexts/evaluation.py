@@ -48,17 +48,19 @@ def told_card(vectors: Vectors, labels: Labels) -> dict[str, Any]:
     """What a predictor said about pictures whose context is known, by context.
 
     Returns:
-        ``n``, ``accuracy``, ``ece``, ``no_answer`` (pictures whose vector is the same in every
-        context: nothing was said about them) and, for every context that has a picture, ``n``,
-        ``recall`` and ``probability`` (mean p(context|x)).
+        ``n``, ``accuracy``, ``ece`` (of answers; None without any), ``no_answer`` (pictures whose
+        vector is the same in every context: nothing was said about them, and that is not right)
+        and, for every context that has a picture, ``n``, ``recall`` and ``probability`` (mean
+        p(context|x)).
     """
-    silent = (vectors == 1 / len(CONTEXTS)).all(1)
-    right = vectors.argmax(1) == labels
+    answered = (vectors != 1 / len(CONTEXTS)).any(1)
+    right = answered & (vectors.argmax(1) == labels)
+    error = calibration_error(vectors[answered], labels[answered])
     return {
         "n": len(labels),
-        "accuracy": accuracy(vectors, labels),
-        "ece": calibration_error(vectors, labels),
-        "no_answer": int(silent.sum()),
+        "accuracy": float(right.mean()),
+        "ece": error if answered.any() else None,
+        "no_answer": int((~answered).sum()),
         "by_context": {
             name: {
                 "n": int(mine.sum()),

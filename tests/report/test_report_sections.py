@@ -278,6 +278,10 @@ def test_one_system_in_one_group_is_enough(tmp_path: Path) -> None:
         *("structure", "recognition", "representation", "distribution", "predictor")
     ]
     assert found[-1].findings == ("Context predictor: right for 100.0 % of pictures.",)
+    silent = {"accuracy": 0.0, "ece": None, "n": 96, "no_answer": 96}
+    path.write_text(json.dumps(manifest | {"predictor": PREDICTOR | {"card": silent}}))
+    (finding,) = sections(load_run(folder))[-1].findings
+    assert finding == "Context predictor: right for 0.0 % of pictures; no answer to 96 of 96."
 
 
 def test_every_table_of_answers_names_the_protocol(full: RunView) -> None:

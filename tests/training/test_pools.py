@@ -95,10 +95,12 @@ def test_what_the_predictor_said_is_counted(
     run_pool(PAYLOAD | {"size": 32}, out=tmp_path, reporter=reporter)
     told = json.loads((tmp_path / pools.PREDICTOR).read_text())
     assert told["card"]["no_answer"] == 10
-    # generic comes first and is what the largest of equal numbers stands at
+    assert told["card"]["accuracy"] == pytest.approx(38 / 48)
+    assert told["card"]["ece"] == 0
+    # generic comes first, and nothing said is not right
     assert told["card"]["by_context"]["generic"] == {
         "n": 12,
-        "recall": 1.0,
+        "recall": pytest.approx(2 / 12),
         "probability": pytest.approx((10 / 4 + 2) / 12),
     }
     assert told["card"]["by_context"]["face"]["probability"] == 1

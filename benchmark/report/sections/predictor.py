@@ -78,6 +78,8 @@ def _finding(card: Mapping[str, Any], grids: list[Grid]) -> list[str]:
         parts.append(f"right for {SHARE.number(accuracy)} % of pictures")
     if isinstance(error, float):
         parts.append(f"calibration error {SHARE.number(error)} %")
+    if silent := card.get("no_answer"):
+        parts.append(f"no answer to {silent} of {card['n']}")
     recalls = [found for grid in grids if "recall" in grid.columns for found in _recalls(grid)]
     if recalls:
         recall, where = min(recalls)
