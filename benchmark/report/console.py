@@ -205,8 +205,11 @@ def _legend(view: RunView, out: _Printer, layout: _Layout) -> None:
     found = view.gaps[view.gaps["axis"] == axis]["verdict"].unique()
     words = [GAP_VERDICTS[v] for v in GAP_VERDICTS if v in found and v != "gap"]
     notes += [f"{word if layout.wide else short}: {text}" for word, short, text in words]
-    seen = dict.fromkeys(system.seen for system in view.manifest.systems if system.seen in SEEN)
-    notes += [" ".join(SEEN[how]) for how in seen]
+    seen = {system.seen for system in view.manifest.systems}
+    marks: dict[str, list[str]] = {}
+    for mark, meaning in (SEEN[how] for how in SEEN if how in seen):
+        marks.setdefault(mark, []).append(meaning)
+    notes += [f"{mark} {' or '.join(meanings)}" for mark, meanings in marks.items()]
     out.line("")
     out.line("; ".join(notes), style="dim")
     out.line("")
