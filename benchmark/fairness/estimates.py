@@ -87,9 +87,19 @@ class Estimates:
     @property
     def null_delta(self) -> Floats:
         """``[B, K, J]`` noise of the group means, with the variance that a bootstrap loses."""
-        n = np.maximum(self.moments.n, 2.0)
-        scaled: Floats = self.replicates.delta * np.sqrt(n / (n - 1))
+        scaled: Floats = self.replicates.delta * self._lost
         return scaled
+
+    def null_delta_of(self, group: int) -> Floats:
+        """``[B, J]`` the same of one group."""
+        scaled: Floats = self.replicates.delta[:, group] * self._lost[group]
+        return scaled
+
+    @property
+    def _lost(self) -> Floats:
+        n = np.maximum(self.moments.n, 2.0)
+        factor: Floats = np.sqrt(n / (n - 1))
+        return factor
 
 
 def columns(data: Study, parts: Partition, metrics: Sequence[int]) -> Columns:

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.fairness.cells import Partition, cell_means
-from benchmark.fairness.estimates import Estimates
+from benchmark.fairness.estimates import Estimates, Mask
 from benchmark.fairness.model import Policy
 from benchmark.fairness.moments import moments
 from benchmark.fairness.resampling import Floats, stream
@@ -72,8 +72,7 @@ def _one_metric(
     score = np.where(use.any(axis=0), means[group, np.arange(len(at))], np.nan)
     ranked = np.flatnonzero(np.isfinite(score))
     at, group, score = at[ranked], group[ranked], score[ranked]
-    moved = (found.moments.mean[:, at] + found.null_delta[:, :, at]) * info.direction
-    resampled = np.where(use[:, ranked], moved, np.inf).min(axis=1)
+    resampled = _least(found, at, use[:, ranked], info.direction)
     clusters = np.where(use[:, ranked], n[:, ranked], np.inf).min(axis=0, initial=np.inf)
     variants = columns.variant[at]
     runs, n_seeds = seed_errors
@@ -109,6 +108,21 @@ def _one_metric(
         _metric=metric,
         _group=np.arange(len(table)),
     )
+
+
+def _least(found: Estimates, at: NDArray[np.int64], use: Mask, direction: int) -> Floats:
+    """``[B, k]`` what the worst group gets in every replicate, in the metric's better direction.
+
+    Group by group, which needs an array of one group's size and not of all.
+    """
+    least = np.full((len(found.replicates.delta), len(at)), np.inf)
+    for group, known in enumerate(use):
+        moved = found.null_delta_of(group)[:, at]
+        moved += found.moments.mean[group, at]
+        moved *= direction
+        moved[:, ~known] = np.inf
+        np.minimum(least, moved, out=least)
+    return least
 
 
 def _better(

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -64,14 +65,19 @@ def _attributes(cell: TD, column: TH) -> str:
 
 
 def _content(cell: TD) -> str:
-    text = str(_escaped(cell.text))
+    text = _escaped(cell.text)
     if cell.note:
         text = f'<span class="v">{text}</span> <small>{_escaped(cell.note)}</small>'
     return f"{text}{cell.graphic or ''}"
 
 
-def _escaped(text: str) -> Markup:
-    return escape(_finalize(text))
+def _escaped(text: str) -> str:
+    return text if isinstance(text, Markup) else _plain(text)
+
+
+@lru_cache(maxsize=1 << 14)
+def _plain(text: str) -> str:
+    return str(escape(clean(text)))
 
 
 def assets(*extra_styles: str) -> Assets:

@@ -72,6 +72,9 @@ def test_hostile_text_neither_runs_nor_breaks_a_phone(page: playwright.Page, sit
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
         assert page.evaluate(OVERFLOW) == [], name
         assert page.locator("h1").count() == 1
+        page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        page.wait_for_timeout(50)  # the event that says so comes later
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
 
 def test_by_keyboard_a_table_is_sorted_and_a_page_opened(page: playwright.Page, site: Path) -> None:
@@ -101,3 +104,28 @@ def test_filters_leave_the_rows_that_were_asked_for(page: playwright.Page, site:
     rows = page.locator("main table").first.locator("tbody tr:not([hidden])")
     assert rows.count() == 2
     assert "2 of 7 rows" in page.locator(".filters output").first.inner_text()
+
+
+def test_headers_stay_in_sight_whether_the_page_or_the_table_scrolls(
+    page: playwright.Page, site: Path
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 420})
+    page.goto((site / PAGES[1]).as_uri())
+    head, box = page.evaluate("""() => {
+      const box = document.querySelector("main table").closest(".scroll");
+      box.scrollTop = 150;
+      return [box.querySelector("thead th"), box].map((e) => e.getBoundingClientRect().top);
+    }""")
+    assert head == pytest.approx(box, abs=1)
+    page.set_viewport_size({"width": 1600, "height": 300})
+    page.goto((site / PAGES[0]).as_uri())
+    head, menu, table = page.evaluate("""() => {
+      const table = document.getElementById("systems");
+      const top = scrollY + table.getBoundingClientRect().bottom - 150;
+      scrollTo({ top, behavior: "instant" });
+      const [head, menu] = [table.querySelector("thead th"), document.querySelector("nav")];
+      return [head.getBoundingClientRect().top, menu.getBoundingClientRect().bottom,
+              table.getBoundingClientRect().top];
+    }""")
+    assert head == pytest.approx(menu, abs=4)
+    assert table < 0

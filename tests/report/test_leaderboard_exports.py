@@ -38,6 +38,15 @@ def test_the_hub_reads_the_model_index(results: Path) -> None:
     assert {one.dataset_type for one in found} == {"equilux/face-identity"}
 
 
+def test_a_model_card_with_both_parts_is_read_and_written_unchanged(results: Path) -> None:
+    files = export_system(results, "curve", "cals")
+    front = f"license: apache-2.0\n{files['model-index.yaml']}"
+    card = huggingface_hub.ModelCard(f"---\n{front}---\n\n{files['model-card-section.md']}")
+    assert card.data.model_name == "curve cals"
+    assert len(card.data.eval_results) == front.count("value:")
+    assert huggingface_hub.ModelCard(str(card)).data.to_dict() == card.data.to_dict()
+
+
 def test_the_hub_reads_the_eval_results(results: Path) -> None:
     parse = getattr(huggingface_hub, "parse_eval_result_entries", None)
     if parse is None:

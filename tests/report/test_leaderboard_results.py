@@ -19,7 +19,7 @@ from benchmark.report.leaderboard.board import Board, boards
 from benchmark.report.leaderboard.history import history
 from benchmark.report.leaderboard.limits import benefits, limits
 from benchmark.report.leaderboard.protocol import protocol_of
-from benchmark.report.leaderboard.tables import worst_group
+from benchmark.report.leaderboard.tables import linked, worst_group
 
 from .publishing import write_published
 from .synthetic_run import Options
@@ -241,6 +241,13 @@ def test_the_history_says_what_a_system_had_before_it_was_measured_again(
     assert len(panel.numbers) == len(first.view.manifest.systems) + 1
     shown = [cell.text for row in panel.table.rows for cell in row]
     assert shown.count("replaced by no. 2") == 1
+
+
+def test_a_row_says_what_its_system_has_seen_of_real_data(board: Board) -> None:
+    curve = board.view.by_key["curve", "cals"]
+    assert linked(curve).note == "cals"
+    trained = curve.model_copy(update={"seen": "trained"})
+    assert linked(trained).note == "cals, trained on these data"
 
 
 def test_a_board_without_a_baseline_is_not_built(results: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark.report import figures
+from benchmark.report import figures, labels
 from benchmark.report.model import RunView
 from benchmark.report.summary import lines, seed_means
 from benchmark.report.svg import inline, png_bytes, svg_bytes
@@ -116,6 +116,21 @@ def test_the_pareto_front_is_what_nobody_beats(view: RunView) -> None:
                 (q >= quality and g <= gap and (q, g) != (quality, gap)) for _, q, g in points
             )
             assert (system.key in front) == (not beaten)
+
+
+def test_labels_find_free_places_in_a_crowd_and_at_the_edge() -> None:
+    """As on the first committed boards: eight points within a label's length, one in a corner."""
+    points = [(300.0 + 9 * i, 100.0 + 7 * (i % 3)) for i in range(8)] + [(600.0, 300.0)]
+    texts = [f"system-{i}" for i in range(8)] + ["oracle (100, 1)"]
+    frame = (0.0, 0.0, 600.0, 300.0)
+    places = labels.choose(points, texts, frame, per_point=1.3)
+    boxes = [
+        labels._box(x, y, text, place, 1.3)
+        for (x, y), text, place in zip(points, texts, places, strict=True)
+    ]
+    for i, box in enumerate(boxes):
+        assert labels._outside(box, frame) == 0
+        assert not any(labels._overlap(box, other) for other in boxes[i + 1 :])
 
 
 def test_labels_do_not_cover_each_other(view: RunView) -> None:

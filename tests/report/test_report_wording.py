@@ -28,6 +28,7 @@ def _metric(**changes: object) -> MetricRecord:
         (_metric(), 12.345, "12.35", "+12.35"),
         (_metric(), -0.001, "0.00", "0.00"),
         (_metric(range=(-1.0, 1.0), unit=""), -0.1234, "-0.123", "-0.123"),
+        (_metric(range=(-2.0, 2.0), unit=""), -0.0114, "-0.011", "-0.011"),
         (_metric(kind="rate", range=(0.0, 1.0), unit=""), 0.7251, "73", "+73"),
         (_metric(unit="deg", range=(0.0, None)), 31.26, "31.3", "+31.3"),
         (_metric(), math.nan, "-", "-"),

@@ -21,6 +21,7 @@ from benchmark.report.manifest import ComparisonRecord, Manifest, MetricRecord, 
 from benchmark.report.markup import slug
 from benchmark.report.model import RunView
 from benchmark.report.summary import Effect, Line, effects, lines
+from benchmark.report.table import Table
 
 Key = tuple[str, str]
 #: Profiles from the one that says most.
@@ -39,6 +40,7 @@ class Board:
         current: whether no later result of this task and profile was measured otherwise.
         view: all systems as one run, without samples and pictures.
         source: the result that each system and arm comes from.
+        tables: the table of every metric that was asked for, see :func:`.tables.main_table`.
     """
 
     protocol: Protocol
@@ -48,6 +50,7 @@ class Board:
     source: Mapping[Key, Result]
     _lines: dict[tuple[str, str], Mapping[Key, Line]] = field(default_factory=dict, repr=False)
     _effects: dict[str, Mapping[Key, tuple[Effect, ...]]] = field(default_factory=dict, repr=False)
+    tables: dict[str, Table] = field(default_factory=dict, repr=False)
     _views: dict[tuple[str, str, str], RunView] = field(default_factory=dict, repr=False)
 
     @property
@@ -321,9 +324,9 @@ def _newest(
     filled = [frame for frame in frames if len(frame)] or frames[:1]
     every = pd.concat(filled, ignore_index=True)
     origin = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
-    chosen = pd.Series({key: number[result.name] for key, result in source.items()})
-    keys, found = pd.factorize(pd.MultiIndex.from_frame(every[["system", "arm"]]))
-    newest: pd.DataFrame = every[chosen.reindex(found).to_numpy()[keys] == origin]
+    chosen = {f"{system}\n{arm}": number[one.name] for (system, arm), one in source.items()}
+    keys, found = pd.factorize(every["system"] + "\n" + every["arm"])
+    newest: pd.DataFrame = every[np.array([chosen.get(key, -1) for key in found])[keys] == origin]
     return newest.reset_index(drop=True)
 
 

@@ -113,8 +113,11 @@ def _of_metric(
 def _listed(found: list[Benefit], scale: Scale, *, worse: bool) -> str:
     parts = []
     for one in found:
-        ends = (-one.high, -one.low) if worse else (one.low, one.high)
-        by = scale.with_unit(scale.number(-one.value if worse else one.value), difference=True)
-        word = "worse" if worse else "better"
-        parts.append(f"{humanise(one.group)} ({word} by {by} {scale.interval(*ends)})")
+        if worse:
+            by = scale.with_unit(scale.number(-one.value), difference=True)
+            said = f"worse by {by} {scale.interval(-one.high, -one.low)}"
+        else:
+            by = scale.with_unit(scale.signed(one.value), difference=True)
+            said = f"gain {by} {scale.interval(one.low, one.high, signed=True)}"
+        parts.append(f"{humanise(one.group)} ({said})")
     return ", ".join(parts)

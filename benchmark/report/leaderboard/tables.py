@@ -24,7 +24,7 @@ from benchmark.report.tables import (
     gap_verdict,
     largest,
 )
-from benchmark.report.wording import Scale, clean, humanise, shorten
+from benchmark.report.wording import SEEN, Scale, clean, humanise, shorten, target
 
 #: Beside a system that learned from this suite's own pictures.
 SAME_RENDERER = "knows the renderer"
@@ -56,13 +56,23 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
     Args:
         board: where it was measured.
         metric: what systems are ranked by.
-        only: systems to show; all if empty.
+        only: systems to show, on the scale of all; all if empty.
     """
-    records = [r for r in board.ordered if not only or r.system in only]
+    if metric.name not in board.tables:
+        board.tables[metric.name] = _whole(board, metric)
+    whole = board.tables[metric.name]
+    if not only:
+        return whole
+    rows = zip(board.ordered, whole.rows, strict=True)
+    mine = [row for record, row in rows if record.system in only]
+    return replace(whole, rows=mine, filterable=False)
+
+
+def _whole(board: Board, metric: MetricRecord) -> Table:
     scale = Scale.of(metric)
     other = board.quality if board.quality and board.quality.name != metric.name else None
     found, changes = board.lines(metric), board.effects(metric)
-    rows = [found[record.key] for record in records]
+    rows = [found[record.key] for record in board.ordered]
     longest = largest(row.disparity for row in rows)
     ends = limits(rows, scale)
     body = []
@@ -100,7 +110,7 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
         TH("gap", note=f"{scale.difference_unit} and by chance".strip(), numeric=True),
         TH("verdict", note="deficit, 95 %", facet=True),
         TH("tie tier", note="all", numeric=True),
-        TH("arm effect", note="worst group"),
+        TH("arm effect", note="against its baseline"),
         TH("failed", note="%", numeric=True),
         TH("latency", note="ms an image", numeric=True),
         TH("parameters", numeric=True),
@@ -112,7 +122,7 @@ def main_table(board: Board, metric: MetricRecord, *, only: Collection[str] = ()
         f"{metric.summary} ({better} is better)",
         columns=columns,
         rows=body,
-        filterable=not only,
+        filterable=True,
         wide=True,
         notes=_notes(metric),
     )
@@ -131,7 +141,7 @@ def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
         overall = board.standing.get((metric.name, "overall", own), {})
         least = board.standing.get((metric.name, "worst", own), {})
         failures, expected = board.expected.get(own, (0, 0))
-        effect = next((e for e in changes.get(own, ()) if e.target == "worst"), None)
+        effect = _telling(changes.get(own, ()))
         records.append(
             {
                 "system": own[0],
@@ -154,7 +164,8 @@ def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
                 "verdict": gap.verdict if gap else "",
                 **ranks("all", overall),
                 **ranks("worst", least),
-                "arm_effect_worst": effect.value if effect else _NAN,
+                "arm_effect_on": effect.target if effect else "",
+                "arm_effect": effect.value if effect else _NAN,
                 "arm_effect_low": effect.low if effect else _NAN,
                 "arm_effect_high": effect.high if effect else _NAN,
                 "arm_effect_verdict": effect.verdict if effect else "",
@@ -172,12 +183,13 @@ def numbers(board: Board, metric: MetricRecord) -> list[dict[Hashable, Any]]:
 
 
 def linked(system: SystemRecord, *, folder: str = "../systems/") -> TD:
-    """A system's name as a link to its page, with its arm."""
+    """A system's name as a link to its page, with its arm and what it has seen of real data."""
     name = escape(shorten(system.system, 60))
     link = Markup(f'<a href="{folder}{page_of(system.system)}">{name}</a>')
     tone = "reference" if system.kind == "reference" else ""
+    note = ", ".join(filter(None, (system.arm, SEEN.get(system.seen, ("", ""))[1])))
     own = clean(system.name).casefold()
-    return TD(link, sort=own, note=system.arm, hint=shorten(system.note, 300), tone=tone)
+    return TD(link, sort=own, note=note, hint=shorten(system.note, 300), tone=tone)
 
 
 def group_table(board: Board, record: SystemRecord) -> Panel:
@@ -329,14 +341,20 @@ def ranks(target: str, row: Mapping[Any, Any]) -> dict[Hashable, Any]:
     }
 
 
+def _telling(found: Sequence[Effect]) -> Effect | None:
+    """What the schedule did to the worst group, or overall where no group is called worst."""
+    by_target = {effect.target: effect for effect in found}
+    return by_target.get("worst") or by_target.get("overall")
+
+
 def _effect(found: Sequence[Effect], metric: MetricRecord) -> TD:
-    effect = next((e for e in found if e.target == "worst"), None)
+    effect = _telling(found)
     if effect is None:
         return TD(BLANK)
     scale = Scale.of(metric, fine=int(metric.kind == "rate"))
     verdict = effect_verdict(effect)
     interval = scale.interval(effect.low, effect.high, signed=True, blank="no interval")
-    note = f"{scale.signed(effect.value, blank=BLANK)} {interval}"
+    note = f"{target(effect.target)} {scale.signed(effect.value, blank=BLANK)} {interval}"
     return TD(verdict.text, sort=effect.value, note=note, hint=verdict.hint, tone=verdict.tone)
 
 
