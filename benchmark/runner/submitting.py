@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,15 +13,18 @@ from typing import Any
 import yaml
 
 from benchmark.enhancers.adapters.outside import locate
-from benchmark.errors import EquiluxError, StoreError
+from benchmark.errors import EquiluxError, SpecError, StoreError
 from benchmark.files import write_text
 from benchmark.runner.standing import licence_problem, name_problem
+from benchmark.runner.systems import refuse_arms, registered_runs
 from benchmark.spec.origin import Origin, parse_origin
 from benchmark.spec.submission import SubmissionSpec, read_submission, submission_folder
 from benchmark.weights.store import default_folder
 
 #: Bytes up to which weights lie in git, beside the submission.
 SMALL = 5_000_000
+#: Names that a folder for the moment may have; whether they are good ones is judged later.
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,60}")
 _HEADER = "# A submission; every key is documented in docs/submit-a-model.md.\n"
 
 
@@ -57,6 +61,10 @@ def write_submission(answers: Mapping[str, Any], *, folder: Path | None = None) 
             content["enhancer"] = str(_named(given, str(answers["name"]), source))
     spec = _checked(content)
     content["licence"] = spec.licence
+    if given.form == "registered":
+        registered_runs(spec, seeds=(0,), where=spec.full_name)
+    else:
+        refuse_arms(spec, spec.full_name)
     _refuse_conflicts(spec, folder)
     target = folder / spec.owner / f"{spec.name}.yaml"
     copied = _copy(source, spec, folder) if source is not None else None
@@ -80,13 +88,16 @@ def _checked(content: Mapping[str, Any]) -> SubmissionSpec:
     """Read the file as anybody would, from a folder that is thrown away."""
     owner, name = (str(content.get(key, "")) for key in ("owner", "name"))
     with tempfile.TemporaryDirectory(prefix="equilux-") as scratch:
-        plain = all(
-            part.strip(".") and "/" not in part and "\\" not in part for part in (owner, name)
-        )
+        plain = all(_PLAIN.fullmatch(part) for part in (owner, name))
         path = Path(scratch) / owner / f"{name}.yaml" if plain else Path(scratch) / "new.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(as_yaml(content), encoding="utf-8")
-        return read_submission(path)
+        try:
+            return read_submission(path)
+        except SpecError as error:
+            # nobody can look up a line of a file that is gone
+            said = re.sub(rf"^{re.escape(str(path))}:\d+: ", "", error.what, flags=re.MULTILINE)
+            raise SpecError(said, mend="nothing was written; answer that again") from None
 
 
 def _refuse_conflicts(spec: SubmissionSpec, folder: Path) -> None:

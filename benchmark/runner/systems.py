@@ -138,30 +138,43 @@ def refuse_namesakes(runs: Sequence[SystemRun]) -> None:
 def _submitted(reference: str, *, seeds: Sequence[int], trust: bool) -> tuple[SystemRun, ...]:
     path = submission_file(reference)
     spec = read_submission(path)
-    origin, name = spec.origin, spec.full_name
-    if origin.form != "registered":
-        declared = spec.weights.sha256 if spec.weights else None
-        _refuse_arms(spec, path)
-        _ask(origin, trust=trust)
-        found = locate(origin, beside=path.resolve().parent, sha256=declared)
-        return (SystemRun(name, "", -1, str(origin), found, spec),)
+    origin = spec.origin
+    if origin.form == "registered":
+        return registered_runs(spec, seeds=seeds, where=str(path))
+    refuse_arms(spec, str(path))
+    _ask(origin, trust=trust)
+    declared = spec.weights.sha256 if spec.weights else None
+    found = locate(origin, beside=path.resolve().parent, sha256=declared)
+    return (SystemRun(spec.full_name, "", -1, str(origin), found, spec),)
+
+
+def registered_runs(
+    spec: SubmissionSpec, *, seeds: Sequence[int], where: str
+) -> tuple[SystemRun, ...]:
+    """The rows of a submission of something registered: an enhancer, or a host in its arms.
+
+    Raises:
+        UnknownNameError: with the nearest names, for the enhancer or an arm.
+        SpecError: for arms of what is not trained, and for the suite's own controls.
+    """
     from benchmark.enhancers.hosts import HOSTS
 
+    name, enhancer = spec.full_name, spec.origin.target
     if is_host(spec):
         return tuple(
-            SystemRun(name, arm, seed, origin.target, None, spec)
+            SystemRun(name, arm, seed, enhancer, None, spec)
             for arm in _arms(spec)
             for seed in seeds
         )
-    _refuse_arms(spec, path)
-    if origin.target not in ENHANCERS:
+    refuse_arms(spec, where)
+    if enhancer not in ENHANCERS:
         known = tuple(sorted({*ENHANCERS.names(), *HOSTS.names()}))
-        raise unknown_name("enhancer or host", origin.target, known)
-    run = SystemRun(name, "", -1, origin.target, None, spec)
+        raise unknown_name("enhancer or host", enhancer, known)
+    run = SystemRun(name, "", -1, enhancer, None, spec)
     if run.needs_reference:
         raise SpecError(
-            f"{origin.target} is handed the clean pictures: it is a control and no submission",
-            where=str(path),
+            f"{enhancer} is handed the clean pictures: it is a control and no submission",
+            where=where,
         )
     return (run,)
 
@@ -175,11 +188,12 @@ def _arms(spec: SubmissionSpec | None) -> list[str]:
     return arms
 
 
-def _refuse_arms(spec: SubmissionSpec, path: Path) -> None:
+def refuse_arms(spec: SubmissionSpec, where: str) -> None:
+    """Raises SpecError for arms of what is not trained here."""
     if spec.arms:
         raise SpecError(
             "only a host, which is trained here, has arms",
-            where=str(path),
+            where=where,
             mend="leave arms: out, or register the architecture as a host",
         )
 

@@ -28,7 +28,7 @@ from benchmark.errors import EquiluxError
 from benchmark.paths import CHECKOUT
 from benchmark.progress import Reporter
 from benchmark.runner.standing import licence_problem, name_problem
-from benchmark.runner.systems import BOTH_ARMS, is_host, runs_of
+from benchmark.runner.systems import BOTH_ARMS, is_host, refuse_arms, registered_runs
 from benchmark.spec.catalogue import TaskFolder, mapping_files
 from benchmark.spec.submission import SubmissionSpec, submission_names
 
@@ -111,7 +111,8 @@ def validate(
     try:
         outside = _bytes(spec, path)
     except EquiluxError as error:
-        checks.append(Check("digest", "failed", _one(error)))
+        registered = spec.origin.form == "registered"
+        checks.append(Check("enhancer" if registered else "digest", "failed", _one(error)))
         why = "only tried when its bytes are the declared ones"
         checks += _unchecked([*_RUN, *_smokes(tasks)], why)
     else:
@@ -215,9 +216,11 @@ def _licence(spec: SubmissionSpec) -> Check:
 
 def _bytes(spec: SubmissionSpec, path: Path) -> Outside | None:
     """What is submitted, found and compared with its digest; None for a registered name."""
+    where = str(path)
     if spec.origin.form == "registered":
-        runs_of(str(path), seeds=(0,), hosts=(), trust=False)  # refuses what it must
+        registered_runs(spec, seeds=(0,), where=where)
         return None
+    refuse_arms(spec, where)
     declared_digest = spec.weights.sha256 if spec.weights else None
     return locate(spec.origin, beside=path.resolve().parent, sha256=declared_digest)
 

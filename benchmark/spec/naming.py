@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-#: What looks alike in common typefaces; separators are not looked at at all.
-_ALIKE = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"))
+#: What looks alike in common typefaces, letters before pairs of them; separators are not looked at.
+_ALIKE = (("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"), ("rn", "m"), ("vv", "w"), ("cl", "d"))
 #: Shorter names differ by a letter without anybody being deceived.
 _NEAR_FROM = 6
 
@@ -35,8 +35,8 @@ def name_conflict(owner: str, name: str, *, taken: Iterable[str], reserved: Iter
         taken: ``owner/name`` of the others.
         reserved: names of the suite's own rows, which would be read as those.
     """
-    for known in reserved:
-        if skeleton(known) == skeleton(name):
+    for known in sorted(reserved):
+        if confusable(known, name):
             return f"{name!r} would be read as the suite's own {known!r}"
     for entry in sorted(taken):
         their_owner, _, their_name = entry.partition("/")

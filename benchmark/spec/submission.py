@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,28 @@ from benchmark.spec.datasets import DATASETS, OTHER
 from benchmark.spec.origin import Origin, parse_origin, safe_relative
 from benchmark.spec.task import Name
 from benchmark.spec.yamlfile import Spec, read_spec
+
+_SLUG = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+)
+
+
+def _slug(text: str) -> str:
+    if not _SLUG.fullmatch(text):
+        raise ValueError(
+            "write lower-case letters and digits, with single hyphens, dots or underscores between"
+        )
+    if text.partition(".")[0] in _DEVICES:
+        raise ValueError("Windows keeps this name for a device: nobody there could check it out")
+    return text
+
+
+def _digest(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise ValueError("a sha256 has 64 hexadecimal digits, in lower case")
+    return text
 
 
 def _plain(text: str) -> str:
@@ -59,15 +82,13 @@ def _dataset(text: str) -> str:
 
 
 #: Owners and names: lower-case letters, digits, single hyphens, dots or underscores between them.
-Slug = Annotated[
-    str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", min_length=2, max_length=40, strict=True)
-]
+Slug = Annotated[str, Field(min_length=2, max_length=40, strict=True), AfterValidator(_slug)]
 Line = Annotated[str, Field(max_length=120, strict=True), AfterValidator(_one_line)]
 Text = Annotated[str, Field(max_length=1200, strict=True), AfterValidator(_plain)]
 Link = Annotated[str, Field(max_length=300, strict=True), AfterValidator(_link)]
 Licence = Annotated[str, Field(max_length=120, strict=True), AfterValidator(_licence)]
 Dataset = Annotated[str, Field(strict=True), AfterValidator(_dataset)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", strict=True)]
+Sha256 = Annotated[str, Field(strict=True), AfterValidator(_digest)]
 
 #: Forms whose bytes are not this suite's, so that their digest has to be declared.
 _PINNED = frozenset({"code", "onnx", "spandrel", "hub", "outputs"})

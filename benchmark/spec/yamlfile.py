@@ -125,7 +125,7 @@ def _explain(path: Path, model: type[Spec], problem: Any, lines: dict[Path_, int
     location = tuple(part for part in problem["loc"] if part in _known_parts(lines))
     line = next(lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines)
     key = ".".join(map(str, problem["loc"])) or "(top level)"
-    message = problem["msg"]
+    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         known = _fields_at(model, problem["loc"][:-1])
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)

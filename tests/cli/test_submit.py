@@ -139,23 +139,32 @@ def test_questions_are_asked_one_by_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "said"),
     [
-        {"licence": "Free"},
-        {"name": "Bright Net"},
-        {"name": "0racle"},
-        {"owner": "../elsewhere"},
-        {"title": "x" * 500},
+        ({"licence": "Free"}, "licence: .*SPDX id"),
+        ({"name": "Bright Net"}, "name: write lower-case letters"),
+        ({"name": "0racle"}, "suite's own 'oracle'"),
+        ({"owner": "../elsewhere"}, "owner: write lower-case letters"),
+        ({"title": "x" * 500}, "title: .*at most 120"),
+        ({"name": "n" * 300}, "name: .*at most 40"),
+        ({"enhancer": "nosuch"}, "no enhancer or host"),
+        ({"enhancer": "oracle"}, "is a control and no submission"),
+        ({"enhancer": "curve", "arm": "calls"}, "calls"),
+        ({"enhancer": "lime", "arm": "cals"}, "only a host"),
+        ({"arm": "cals"}, "only a host"),
     ],
 )
 def test_what_is_refused_leaves_the_tree_as_it_was(
-    tmp_path: Path, naf: Path, changes: dict[str, str]
+    tmp_path: Path, naf: Path, changes: dict[str, str], said: str
 ) -> None:
     folder = tmp_path / "s"
     new(folder, "gamma", "--learned-nothing", name="first")
     before = tree(tmp_path)
-    with pytest.raises(EquiluxError):
-        new(folder, f"spandrel:{naf}", "--learned-nothing", **changes)
+    words = dict(changes)
+    enhancer = words.pop("enhancer", f"spandrel:{naf}")
+    with pytest.raises(EquiluxError, match=said) as caught:
+        new(folder, enhancer, "--learned-nothing", **words)
+    assert "equilux-" not in str(caught.value), "the place of a file that is gone"
     assert tree(tmp_path) == before
 
 

@@ -78,9 +78,12 @@ def test_a_good_file_says_what_it_says(tmp_path: Path) -> None:
         ({"Results": "{a: 1}"}, 11, "scores are measured here"),
         ({"licens": "MIT"}, 11, "did you mean 'licence'"),
         ({"format": "1"}, 1, "Input should be 2"),
-        ({"owner": "Someone"}, 2, "should match pattern"),
-        ({"owner": "some/one"}, 2, "should match pattern"),
-        ({"name": "brіghtnet"}, 3, "should match pattern"),  # a Cyrillic letter
+        ({"owner": "Someone"}, 2, "lower-case letters"),
+        ({"owner": "some/one"}, 2, "lower-case letters"),
+        ({"owner": "someone\\n"}, 2, "lower-case letters"),
+        ({"owner": "aux"}, 2, "Windows keeps this name"),
+        ({"name": "con.2"}, 3, "Windows keeps this name"),
+        ({"name": "brіghtnet"}, 3, "lower-case letters"),  # a Cyrillic letter
         ({"title": "x" * 200}, 4, "at most 120"),
         ({"title": '"turned \\u202e around"'}, 4, "U+202E cannot be seen"),
         ({"title": '"two\\nlines"'}, 4, "one line"),
@@ -95,7 +98,7 @@ def test_a_good_file_says_what_it_says(tmp_path: Path) -> None:
         ({"enhancer": "https://example.org/model.onnx"}, 5, "no enhancer is written so"),
         ({"weights": None}, 1, "which bytes are meant"),
         ({"enhancer": "gamma"}, 6, "leave this out"),
-        ({"weights": "{sha256: abc}"}, 6, "should match pattern"),
+        ({"weights": "{sha256: abc}"}, 6, "64 hexadecimal digits"),
         ({"training_data": "[{dataset: lolv1, how: trained, evidence: x}]"}, 8, "lol-v1"),
         ({"training_data": "[{dataset: sice, how: maybe, evidence: x}]"}, 8, "'trained'"),
         ({"training_data": None}, 1, "required"),
@@ -149,10 +152,15 @@ def test_a_file_that_says_another_name_or_is_a_link_is_refused(tmp_path: Path) -
         ("bob", "darknet", ""),
         ("bob", "0racle", "suite's own 'oracle'"),
         ("bob", "zero_dce", "suite's own 'zero-dce'"),
+        ("bob", "zero-dces", "suite's own 'zero-dce'"),
+        ("bob", "ciahe", "suite's own 'clahe'"),
+        ("bob", "dahe", "suite's own 'clahe'"),
     ],
 )
 def test_squatting_names_are_refused(owner: str, name: str, message: str) -> None:
-    why = name_conflict(owner, name, taken={"alice/brightnet"}, reserved={"oracle", "zero-dce"})
+    why = name_conflict(
+        owner, name, taken={"alice/brightnet"}, reserved={"clahe", "oracle", "zero-dce"}
+    )
     assert (message in why) if message else not why
 
 
