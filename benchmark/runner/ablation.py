@@ -30,6 +30,8 @@ from benchmark.losses.adversarial import AdversaryRecipe
 from benchmark.losses.base import Instruments
 from benchmark.losses.instruments import default_instruments
 from benchmark.progress import Reporter
+from benchmark.runner.trainings import looked_through
+from benchmark.runner.units import source_digest
 from benchmark.spec.task import ProfileName
 from benchmark.training import (
     Recipe,
@@ -181,8 +183,8 @@ def run_ablation(
         for seed in range(size.seeds)
     }
     # more seeds add to the trainings of fewer
-    first = [unit.as_dict() for (_, seed), unit in units.items() if not seed]
-    key = content_key(data.key, scored.digest, first, device)
+    first = [unit for (_, seed), unit in units.items() if not seed]
+    key = content_key(data.key, scored.digest, _decided_by(first), device)
     folder = runs / f"study-skf-{host}-{key[:8]}"
     tables = []
     with reporter.task(f"train {host} with and without SKF", len(units)) as advance:
@@ -198,6 +200,17 @@ def run_ablation(
         write_with(folder / f"{name}.parquet", partial(table.to_parquet, index=False))
     parameters = {row.name: HOSTS.get(host + row.plug).parameters for row in ROWS}
     return Ablation(folder, found, effects, contrasts, parameters)
+
+
+def _decided_by(units: Sequence[TrainingUnit]) -> dict[str, Any]:
+    """All that decides what comes of trainings: they are found again only while it is the same."""
+    return {
+        "units": [
+            unit.as_dict() | looked_through(unit.host, unit.recipe.as_dict()) for unit in units
+        ],
+        "source": source_digest("train"),
+        "torch": torch.__version__,
+    }
 
 
 def _unit(host: str, row: Row, seed: int, steps: int) -> TrainingUnit:

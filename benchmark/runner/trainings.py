@@ -48,7 +48,7 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
             calibration = Unit(
                 "calibrate",
                 f"{study.host} seed {run.seed}",
-                payload | _settings(scaled) | _looked_through(study.host, scaled),
+                payload | _settings(scaled) | looked_through(study.host, scaled),
                 {"pool": pool.need()},
                 request.device,
             )
@@ -61,10 +61,7 @@ def plan_trainings(request: Request) -> tuple[tuple[Unit, ...], dict[SystemRun, 
             trainings[run] = Unit(
                 "train",
                 run.title,
-                payload
-                | {"arm": run.arm}
-                | _settings(recipe)
-                | _looked_through(study.host, recipe),
+                payload | {"arm": run.arm} | _settings(recipe) | looked_through(study.host, recipe),
                 needs,
                 request.device,
             )
@@ -101,7 +98,7 @@ def _settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return {"recipe": dict(recipe)} if recipe else {}
 
 
-def _looked_through(host: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def looked_through(host: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Digests of the networks that the terms, the adversary and the host's plug-ins look through.
 
     Raises:

@@ -107,7 +107,9 @@ class Unit:
         """Content key of the result."""
         environment = {"device": self.device, "libraries": _libraries(self.stage)}
         needs = {role: list(reference) for role, reference in self.needs.items()}
-        return content_key(self.stage, dict(self.payload), needs, environment, _code(self.stage))
+        return content_key(
+            self.stage, dict(self.payload), needs, environment, source_digest(self.stage)
+        )
 
     def need(self) -> tuple[Stage, str]:
         """How another unit refers to this one."""
@@ -136,7 +138,7 @@ class Unit:
 
 
 @functools.cache
-def _code(stage: Stage) -> str:
+def source_digest(stage: Stage) -> str:
     """Digest of the source files of the packages a stage depends on."""
     digest = hashlib.sha256()
     for name in _CODE[stage]:

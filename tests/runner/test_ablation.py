@@ -128,6 +128,20 @@ def test_a_study_runs_end_to_end_and_is_not_repeated(
     pd.testing.assert_frame_equal(first.scores, again.scores)
 
 
+def test_trainings_of_another_source_or_knowledge_are_not_taken_for_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    units = [ablation._unit("curve", row, 0, 2) for row in ROWS]
+    before = ablation._decided_by(units)
+    assert before == ablation._decided_by(units)
+    assert {frozenset(unit["assets"]) for unit in before["units"]} == {
+        frozenset(),
+        frozenset({"probe-scenes"}),
+    }
+    monkeypatch.setattr(ablation, "source_digest", lambda stage: "changed")
+    assert before != ablation._decided_by(units)
+
+
 def test_a_host_that_there_is_not_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="drbm"):
         run_ablation("drbm", SIZES["smoke"], runs=tmp_path)

@@ -46,7 +46,7 @@ def test_what_does_not_matter_keeps_the_key(change: dict[str, object]) -> None:
 
 def test_source_code_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     before = UNIT.key
-    monkeypatch.setattr(units, "_code", lambda stage: "changed")
+    monkeypatch.setattr(units, "source_digest", lambda stage: "changed")
     assert replace(UNIT).key != before
 
 
