@@ -107,6 +107,8 @@ def _print(study: RouterStudy, *, zero_shot: Sequence[str]) -> None:
     )
     if few := (len(groups) - len(told)) // len(scores):
         typer.echo(f"{few} groups have too few people to tell: groups.parquet")
+    for line in unequal(study.gaps.replace({"classifier": shown})):
+        typer.echo(line)
     typer.echo("")
     print_table(
         ["classifier", "truth", "wrong", "PSNR", "NLPD", "PSNR, all", "NLPD, all"],
@@ -163,6 +165,19 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
             found[name] = parts["kind"] + Path(parts["folder"]).name
     uses = Counter(found.values())
     return {name: short if uses[short] == 1 else name for name, short in found.items()}
+
+
+def unequal(gaps: pd.DataFrame) -> list[str]:
+    """One sentence on every axis of faces that has more than one group."""
+    from benchmark.report.wording import GAP_VERDICTS
+
+    return [
+        f"{row['classifier']}, {row['axis']}: {row['worst_group']} is {row['gap']:.3f} behind "
+        f"{row['best_group']} ({_interval(row['ci_low'], row['ci_high'])}; {row['null_mean']:.3f} "
+        f"by chance alone): {GAP_VERDICTS[row['verdict']][2]}"
+        for row in gaps.to_dict("records")
+        if not isnan(row["gap"])
+    ]
 
 
 def verdicts(versus: pd.DataFrame, zero_shot: Sequence[str]) -> list[str]:

@@ -52,11 +52,11 @@ for _class, _what in (("soft", "noise, softness, JPEG"), ("motion", "motion blur
     ENHANCERS.add(
         f"restorer-{_class}",
         f"benchmark.enhancers.restorers:{_class}",
-        summary=f"NAFNet of width 16 against {_what}, trained by the suite for the router",
-        citation="Chen et al., ECCV 2022",
+        summary=f"folded NAFNet against {_what}, trained by the suite for the router",
+        citation="Chen et al., ECCV 2022; folded as in Zhang et al., IEEE TIP 2018",
         licence="Apache-2.0",
         kind="trained",
-        parameters=1_137_203,
+        parameters=661_344,
         assets=(f"restorer-{_class}",),
     )
 ENHANCERS.add(

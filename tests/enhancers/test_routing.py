@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.assets.fitting import initialised
 from benchmark.contexts.base import CONTEXTS, ContextPredictor
 from benchmark.contexts.router import CLASSES
 from benchmark.contexts.router.base import DegradationClassifier
 from benchmark.enhancers import ENHANCERS, routing
 from benchmark.enhancers.base import Enhancer
+from benchmark.enhancers.nafnet import Folded
 from benchmark.enhancers.restorers import RestorerSettings, load_restorer, train_restorer
 from benchmark.enhancers.routing import GenerativeWarning, Router, Routes, build_systems
 from benchmark.errors import EquiluxError, SpecError, WeightsError
@@ -163,15 +166,30 @@ def test_routes_are_read_from_yaml(tmp_path: Path) -> None:
 
 
 def test_a_restorer_trains_and_is_read_again(tmp_path: Path) -> None:
-    settings = RestorerSettings(count=2, held_out=2, size=32, crop=16, steps=1, batch=2)
+    settings = RestorerSettings(width=8, count=2, held_out=2, size=32, crop=16, steps=1, batch=2)
     record = train_restorer("motion", tmp_path, settings=settings)
     assert record.card["psnr_input"] > 0
+    assert record.card["nlpd_input"] > 0
+    assert record.settings["width"] == 8
     assert set(record.card["faces"]) <= {"dark", "light"}
     image = torch.rand(1, 3, 30, 41)
     assert load_restorer("motion", tmp_path).enhance(image).shape == image.shape
     (tmp_path / "restorer-motion.safetensors").unlink()
     with pytest.raises(WeightsError, match="missing"):
         load_restorer("motion", tmp_path)
+
+
+def test_a_folded_network_takes_any_size_and_reads_every_pixel() -> None:
+    network = initialised(partial(Folded, width=4, levels=1, fold=4), 0)
+    image = torch.rand(1, 3, 30, 41, requires_grad=True)
+    output = network(image)
+    assert output.shape == image.shape
+    output.square().sum().backward()
+    assert (image.grad != 0).all()
+    # the last pixels do not depend on how far the picture is continued to a multiple of four
+    with torch.no_grad():
+        wider = torch.nn.functional.pad(image, (0, 3, 0, 2), mode="replicate")
+        torch.testing.assert_close(network(wider)[..., :30, :41], output.detach())
 
 
 def test_the_registered_router_runs_with_the_suite_s_own_parts() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from benchmark.cli.router_study import short_names, verdicts
+from benchmark.cli.router_study import short_names, unequal, verdicts
 from benchmark.contexts.router import CLASSES
 from benchmark.contexts.router.base import DegradationClassifier, decide
 from benchmark.contexts.router.evaluation import best_guess, summary
@@ -198,6 +198,16 @@ def test_the_study_runs_to_its_tables(
     assert {p.stem for p in found.folder.glob("*.parquet")} == {
         *("scores", "confusion", "groups", "gaps", "costs", "versus", "pictures")
     }
+
+
+def test_a_gap_is_told_with_its_verdict_and_one_group_is_not_compared() -> None:
+    row = {"classifier": "cnn", "axis": "tone", "best_group": "light", "worst_group": "dark"}
+    row |= {"gap": 0.14, "ci_low": 0.02, "ci_high": 0.2, "null_mean": 0.05, "verdict": "gap"}
+    alone = row | {"gap": float("nan"), "verdict": "single_group"}
+    assert unequal(pd.DataFrame([row, alone])) == [
+        "cnn, tone: dark is 0.140 behind light (0.020..0.200; 0.050 by chance alone): "
+        "the groups differ by more than chance explains"
+    ]
 
 
 @pytest.mark.parametrize(
