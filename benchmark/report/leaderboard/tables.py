@@ -110,7 +110,7 @@ def _whole(board: Board, metric: MetricRecord) -> Table:
         TH("gap", note=f"{scale.difference_unit} and by chance".strip(), numeric=True),
         TH("verdict", note="deficit, 95 %", facet=True),
         TH("tie tier", note="all", numeric=True),
-        TH("arm effect", note="against its baseline"),
+        TH("arm effect", note="worst group"),
         TH("failed", note="%", numeric=True),
         TH("latency", note="ms an image", numeric=True),
         TH("parameters", numeric=True),
@@ -354,7 +354,8 @@ def _effect(found: Sequence[Effect], metric: MetricRecord) -> TD:
     scale = Scale.of(metric, fine=int(metric.kind == "rate"))
     verdict = effect_verdict(effect)
     interval = scale.interval(effect.low, effect.high, signed=True, blank="no interval")
-    note = f"{target(effect.target)} {scale.signed(effect.value, blank=BLANK)} {interval}"
+    on = "" if effect.target == "worst" else f"{target(effect.target)} "
+    note = f"{on}{scale.signed(effect.value, blank=BLANK)} {interval}"
     return TD(verdict.text, sort=effect.value, note=note, hint=verdict.hint, tone=verdict.tone)
 
 
