@@ -90,19 +90,28 @@ PYTHON = (
     Change("published-enhancers.md", r', Path\("adjust.npz"\), Path\("restore.npz"\)', ""),
 )
 
-#: Work for minutes or hours becomes work for seconds: the same way, less of it.
+#: Work for minutes or hours becomes work for seconds: the same way, less of it. What is printed
+#: with a size gets a smaller one ...
+SIZES = (
+    Change("", r"(--profile) (quick|full)", r"\1 smoke"),
+    Change("", r"(--seeds) \d+", r"\1 1"),
+    Change("", r"(--tune) \d+", r"\1 2"),
+)
+#: ... and what is printed without gets one.
 LESS = (
     Less("run ", "--profile", "smoke"),
     Less("submit inputs", "--profile", "smoke"),
     Less("study ", "--profile", "smoke"),
     Less("study (?!router)", "--seeds", "1"),
+    Less("study (cals|sdag)", "--task", "low-light-recognition"),
     Less("probe evidence", "--subjects", "12"),
     Less("probe evidence", "--views", "2"),
     Less("selftest", "--tables", "400"),
     Less(r"benchmarks/gate\.py", "--pairs", "100"),
     Less(r"benchmarks/training\.py", "--hosts", "curve --side 32 --batch 4 --steps 1"),
-    # networks of 32 million numbers, and fourteen published ones on one core: planned, not computed
-    Less("run .*(mirnet|--system drbn)", "--dry-run"),
+    # large networks on one core, and fourteen published ones: planned, not computed
+    Less("run .*(mirnet|--system drbn|--host nafnet)", "--dry-run"),
+    Less("study skf --host drbn", "--dry-run"),
 )
 
 #: Capitals that are names, not placeholders.
@@ -122,7 +131,7 @@ SNIPPETS_ELSEWHERE = {
 
 def bind(line: Line, *, run: str) -> str:
     """The command that is run for one that is printed."""
-    text = _changed(line.text, line, (*PLACEHOLDERS, *ELSEWHERE), run)
+    text = _changed(line.text, line, (*PLACEHOLDERS, *ELSEWHERE, *SIZES), run)
     for less in LESS:
         printed = less.printed if "benchmarks/" in less.printed else SUITE + less.printed
         if re.search(printed, text) and less.option not in text.split():

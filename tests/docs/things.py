@@ -127,7 +127,9 @@ def _pairs(folder: Path) -> None:
         high = Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
         dark = high.point(lambda value: value // 6)
         answers = high.point(lambda value: value * 7 // 8)
-        for part, image in (("high", high), ("low", dark), ("outputs/llflow_skf", answers)):
+        shown = {"high": high, "low": dark}
+        shown |= {f"outputs/{system}": answers for system in ("llflow_skf", "drbn_skf")}
+        for part, image in shown.items():
             (folder / part).mkdir(parents=True, exist_ok=True)
             image.save(folder / part / f"{number}.png")
 
