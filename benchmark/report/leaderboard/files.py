@@ -54,11 +54,12 @@ def _cell(known: Any) -> Any:
 
 def _known(value: Any) -> Any:
     """A number with seven digits, a text without control characters, or None for the unknown."""
-    if isinstance(value, float):
+    kind = type(value)
+    if kind is str:
+        return clean(value)
+    if kind is float:
         return float(f"{value:.7g}") if math.isfinite(value) else None
-    if isinstance(value, np.generic):
-        return _known(value.item())
-    return clean(value) if isinstance(value, str) else value
+    return _known(value.item()) if isinstance(value, np.generic) else value
 
 
 def json_text(content: Any) -> str:
