@@ -42,7 +42,9 @@ PLACEHOLDERS = (
     Change("", r"(bundle verify) FILE", r"\1 {run}.zip"),
     Change("", r"(submit validate) FILE", r"\1 leaderboards/submissions/you/another.yaml"),
     Change("", r"(digest spandrel:)FILE", r"\1model.safetensors"),
-    Change("", r"(hrnet-w48-pascal) FILE", r"\1 authors/\1.pth"),
+    Change(
+        "", r"(hrnet-w48-pascal) FILE", r"\1 authors/hrnet_w48_pascal_context_cls59_480x480.pth"
+    ),
     Change("", r"Epoch99\.pth", "authors/zero-dce.pth"),
     Change("README.md", r"(--candidate) runs/RUN", r"\1 runs/before"),
     Change("", r"runs/(RUN|<run_id>)|(?<=--run )RUN", "{run}"),
