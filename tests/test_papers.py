@@ -161,3 +161,26 @@ def test_everything_at_hand_is_measured_beside_what_is_asked_for(
     content = json.loads(again.output)
     assert content["not_printed"][name]["psnr"] == 100
     assert {table["paper"] for table in content["tables"]} == {"skf", "iat", "llflow"}
+
+
+def test_the_page_has_the_printed_numbers_of_the_papers() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "published-enhancers.md").read_text("utf-8")
+    sections = page.partition("## Beside what papers print")[2].split("\n\n")
+    found = 0
+    for paper, table in tables_on("lol-v1"):
+        number = f"table {table.table}" if table.table.isdigit() else table.table
+        title = f"{paper.source}: {number}, {table.title}"
+        if title not in sections:
+            continue
+        heads, _, *lines = (
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in sections[sections.index(title) + 1].splitlines()
+        )
+        rows = side_by_side(paper, table, {})
+        assert [line[0] for line in lines] == [row.label for row in rows]
+        for at, head in enumerate(heads):
+            if head.endswith(" printed"):
+                column = [row.printed[head.removesuffix(" printed")] for row in rows]
+                assert [float(line[at]) if line[at] != "-" else None for line in lines] == column
+                found += 1
+    assert found == 11
