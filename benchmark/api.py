@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from benchmark.errors import EquiluxError
 from benchmark.evidence.bundle import Verification, verify_bundle, write_bundle
 from benchmark.regression.decision import GateReport, gate
 from benchmark.regression.difference import Difference, compare
@@ -32,9 +33,9 @@ def run(
     task: str,
     *,
     profile: Literal["smoke", "quick", "full"] = "quick",
-    systems: Sequence[str] = (),
-    arms: Sequence[str] = (),
-    metrics: Sequence[str] = (),
+    systems: str | Sequence[str] = (),
+    arms: str | Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     data: str | None = None,
     mapping: str | None = None,
     device: str = "cpu",
@@ -49,7 +50,7 @@ def run(
     Args:
         task: name of a task, or path of a ``task.yaml``.
         profile: how much work.
-        systems, arms, metrics: only these; empty means what the task says.
+        systems, arms, metrics: only these, one name or several; empty means what the task says.
         data, mapping: your pictures in place of the probe, see docs/data.md.
         device: ``cpu`` or ``cuda``.
         runs: where the run folder goes.
@@ -60,22 +61,42 @@ def run(
     """
     from benchmark.paths import cache_root
     from benchmark.progress import Reporter
+    from benchmark.registry import unknown_name
     from benchmark.runner.plan import make_plan
     from benchmark.runner.request import resolve
     from benchmark.runner.run import execute
     from benchmark.runner.store import Store
     from benchmark.spec.catalogue import find_task
 
+    folder = find_task(task)
+    if profile not in folder.spec.profiles:
+        raise unknown_name("profile", profile, tuple(folder.spec.profiles))
     request = resolve(
-        find_task(task),
+        folder,
         profile=profile,
-        device=device,
+        device=_usable(device),
         data=data,
         mapping=mapping,
-        systems=tuple(systems),
-        arms=tuple(arms),
-        metrics=tuple(metrics),
+        systems=_names(systems),
+        arms=_names(arms),
+        metrics=_names(metrics),
     )
     store = Store(Path(cache) if cache else cache_root())
     done = execute(request, make_plan(request), store=store, runs=Path(runs), reporter=Reporter())
     return load_run(done.folder)
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several; a text is not a list of letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _usable(device: str) -> str:
+    """The device, if it is here: otherwise torch would say so after everything is rendered."""
+    import torch
+
+    if device not in {"cpu", "cuda"}:
+        raise EquiluxError(f"there is no device {device!r}", mend="device='cpu' or 'cuda'")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EquiluxError("torch finds no CUDA device here", mend="device='cpu'")
+    return device

@@ -51,6 +51,11 @@ def metric_frame(
             where="samples",
             mend=f"columns: {', '.join(samples.columns)}",
         )
+    words = [name for name in names if not pd.api.types.is_numeric_dtype(samples[name])]
+    if words:
+        raise DataError(
+            f"{', '.join(words)} holds no numbers", where="samples", mend="name a metric's column"
+        )
     rows = samples[(samples["system"] == system) & (samples["arm"] == arm)]
     if rows.empty:
         pairs = samples[["system", "arm"]].drop_duplicates().to_numpy()

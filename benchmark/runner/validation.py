@@ -113,7 +113,7 @@ def validate(
     except EquiluxError as error:
         registered = spec.origin.form == "registered"
         checks.append(Check("enhancer" if registered else "digest", "failed", _one(error)))
-        why = "only tried when its bytes are the declared ones"
+        why = "only tried with what was declared at hand"
         checks += _unchecked([*_RUN, *_smokes(tasks)], why)
     else:
         checks.append(_digest(outside))

@@ -66,7 +66,7 @@ def _read(path: Path, lines: dict[Path_, int]) -> Any:
     except UnicodeDecodeError as error:
         raise SpecError("not UTF-8 text", where=f"{path}, byte {error.start}") from error
     try:
-        _refuse_aliases(path, text)
+        _refuse_bombs(path, text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         raise SpecError(
@@ -81,13 +81,22 @@ def _read(path: Path, lines: dict[Path_, int]) -> Any:
     return _build(path, node, (), lines)
 
 
-def _refuse_aliases(path: Path, text: str) -> None:
+def _refuse_bombs(path: Path, text: str) -> None:
+    """Aliases, and depths at which building would fall: the events come without recursion."""
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise SpecError(
                 "anchors and aliases are not allowed",
                 where=f"{path}:{_line(event.start_mark)}",
                 mend="write the value out where it is needed",
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise SpecError(
+                f"nested deeper than {_MAX_DEPTH} levels",
+                where=f"{path}:{_line(event.start_mark)}",
             )
 
 
@@ -99,8 +108,6 @@ def _line(mark: Any) -> int:
 def _build(path: Path, node: yaml.Node, at: Path_, lines: dict[Path_, int]) -> Any:
     line = node.start_mark.line + 1
     lines.setdefault(at, line)
-    if len(at) > _MAX_DEPTH:
-        raise SpecError(f"nested deeper than {_MAX_DEPTH} levels", where=f"{path}:{line}")
     if isinstance(node, yaml.MappingNode):
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:

@@ -26,6 +26,18 @@ def test_tables_and_slices_of_a_run(run_folder: Path) -> None:
     assert len(results.effects) > 0
 
 
+def test_slices_that_are_none_are_refused(run_folder: Path) -> None:
+    results = load_run(run_folder)
+    for metric, system, axis, said in (
+        ("pnsr", "gamma", "tone_level", "no column pnsr"),
+        ("psnr", "gama", "tone_level", "no samples of 'gama'"),
+        ("psnr", "gamma", "height", "no column height"),
+        ("sample", "gamma", "tone_level", "sample holds no numbers"),
+    ):
+        with pytest.raises(DataError, match=said):
+            results.metric_frame(metric, system=system, sensitive_features=axis)
+
+
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"manifest\.json"):
         load_run(tmp_path)

@@ -67,8 +67,9 @@ def test_refuses_expansion_bombs_and_huge_or_empty_files(tmp_path: Path) -> None
         read_spec(write(tmp_path, "name: " + "x" * 1_000_001), Outer)
     with pytest.raises(SpecError, match="empty"):
         read_spec(write(tmp_path, "# nothing\n"), Outer)
-    with pytest.raises(SpecError, match="nested deeper"):
-        read_spec(write(tmp_path, "name: " + "[" * 60 + "]" * 60), Outer)
+    for deep in ("[" * 60 + "]" * 60, "[" * 5000 + "]" * 5000, "{a: " * 3000 + "1" + "}" * 3000):
+        with pytest.raises(SpecError, match="nested deeper"):
+            read_spec(write(tmp_path, "name: " + deep), Outer)
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
