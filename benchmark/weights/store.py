@@ -120,8 +120,9 @@ class WeightStore:
         Args:
             name: in the catalogue.
             file: a copy that the user has.
-            inspect: raises if the content is not what the name says. Where nobody publishes a
-                digest, the first copy is trusted ever after: nothing else keeps a wrong one out.
+            inspect: raises if the content is not what the name says. It is asked where nobody
+                publishes a digest: the first copy is trusted ever after, and nothing else keeps
+                a wrong one out.
 
         Raises:
             WeightsError: if it cannot be read, its digest was not declared, or ``inspect`` objects.
@@ -134,7 +135,7 @@ class WeightStore:
                 f"cannot read: {error.strerror or error}", where=str(file), mend="check the path"
             ) from error
         self.check(weight, digest, source=str(file))
-        if inspect is not None:
+        if inspect is not None and not weight.sha256:
             inspect(file)
         with file.open("rb") as source, atomic_file(self.folder / weight.file) as target:
             shutil.copyfileobj(source, target)
