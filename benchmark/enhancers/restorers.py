@@ -24,7 +24,7 @@ from benchmark.contexts.router.base import CLASSES
 from benchmark.contexts.router.samples import AXES, RouterSet, random_parts, router_samples
 from benchmark.enhancers.hosts import Host, TrainedHost
 from benchmark.enhancers.nafnet import Folded
-from benchmark.losses.perceptual import PyramidDistance
+from benchmark.imaging.difference import pyramid_distance
 from benchmark.progress import Reporter
 
 _BATCH = 32
@@ -187,10 +187,9 @@ def _psnr(images: Tensor, references: Tensor) -> list[float]:
 
 
 def _nlpd(images: Tensor, references: Tensor) -> list[float]:
-    term = PyramidDistance()
     found: list[float] = torch.cat(
         [
-            term(part.clamp(0, 1), term.prepare(clean, None))
+            pyramid_distance(part.clamp(0, 1), clean)
             for part, clean in zip(
                 torch.split(images, _BATCH), torch.split(references, _BATCH), strict=True
             )

@@ -1,11 +1,15 @@
-"""How different two colours look."""
+"""How different two colours, or two pictures, look."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+
+from benchmark.imaging.colour import luminance
+from benchmark.imaging.filters import normalised_laplacian_pyramid
 
 _POW_25_7 = 25.0**7
 _DEGREE = math.pi / 180
@@ -60,3 +64,27 @@ def _seventh_root(chroma: Tensor) -> Tensor:
     """sqrt(C^7 / (C^7 + 25^7))."""
     power = chroma**7
     return torch.sqrt(power / (power + _POW_25_7))
+
+
+def pyramid_distance(first: Tensor, second: Tensor) -> Tensor:
+    """Normalised Laplacian pyramid distance (Laparra et al. 2016) on Rec. 709 luma.
+
+    Args:
+        first: ``[B, 3, H, W]`` in [0, 1].
+        second: the same shape; the distance is symmetric.
+
+    Returns:
+        ``[B]``, 1e-5 for identical images; lower is better.
+    """
+    pyramids = (normalised_laplacian_pyramid(luminance(images)) for images in (first, second))
+    return band_distance(one - other for one, other in zip(*pyramids, strict=True))
+
+
+def band_distance(differences: Iterable[Tensor]) -> Tensor:
+    """Root mean square of each level's difference ``[B, 1, h, w]``, then the mean over levels.
+
+    Returns:
+        ``[B]``; 1e-5 where nothing differs, for a root of 0 has no gradient.
+    """
+    levels = [torch.sqrt(level.square().mean((1, 2, 3)) + 1e-10) for level in differences]
+    return torch.stack(levels).mean(0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-import torch
 from torch import Tensor, nn
 
 from benchmark.imaging.colour import luminance
+from benchmark.imaging.difference import band_distance
 from benchmark.imaging.filters import normalised_laplacian_pyramid
 from benchmark.losses.base import Features, Instruments, LossTerm, weighed, weighed_image
 
@@ -32,13 +32,10 @@ class PyramidDistance(LossTerm):
 
     def forward(self, outputs: Tensor, features: Features, weight: Tensor | None = None) -> Tensor:
         """``[B]``; 1e-5 for identical images, whose root would have no gradient."""
-        distances = [
-            torch.sqrt(
-                weighed(band - features[f"band{i}"], weight).square().mean((1, 2, 3)) + 1e-10
-            )
+        return band_distance(
+            weighed(band - features[f"band{i}"], weight)
             for i, band in enumerate(self._bands(outputs))
-        ]
-        return torch.stack(distances).mean(0)
+        )
 
     def _bands(self, images: Tensor) -> list[Tensor]:
         return normalised_laplacian_pyramid(luminance(images), levels=self.levels)

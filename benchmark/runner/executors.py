@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def run_in_workers(
             ]
             for unit in ready[: 2 * count - len(running)]:
                 waiting.remove(unit)
-                running[pool.submit(_run, unit.to_json(), unit.key, store.root)] = unit
+                with _interrupts_wait():  # a worker that starts is known to _stop
+                    running[pool.submit(_run, unit.to_json(), unit.key, store.root)] = unit
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 unit = running.pop(future)
@@ -107,6 +109,22 @@ def _start_server(context: ForkServerContext) -> None:
 
 def _nothing() -> None:
     """What the first process that is forked has to do."""
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C within the block is heard at its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hears signals in its main thread only
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

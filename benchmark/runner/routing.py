@@ -33,7 +33,7 @@ from benchmark.fairness.analysis import analyse
 from benchmark.fairness.intervals import clustered_mean, clustered_rate
 from benchmark.fairness.model import AxisInfo, MetricInfo
 from benchmark.files import content_key, write_with
-from benchmark.losses.perceptual import PyramidDistance
+from benchmark.imaging.difference import pyramid_distance
 from benchmark.progress import Reporter
 from benchmark.spec.task import ProfileName
 
@@ -189,14 +189,14 @@ def route_quality(
     for row in routes:
         wanted[np.arange(count), row] = True
     found = {name: np.full(wanted.shape, np.nan) for name in ("psnr", "nlpd")}
-    inputs, term = samples.flat(), PyramidDistance().to(device)
+    inputs = samples.flat()
     with (reporter or Reporter.silent()).task("restore", int(wanted.sum())) as advance:
         for number, name in enumerate(CLASSES):
             for rows in _batches(np.flatnonzero(wanted[:, number])):
                 references = _batch(samples.clean[rows // len(CLASSES)], device)
                 outputs = systems[name].enhance(_batch(inputs[rows], device)).clamp(0, 1)
                 error = (outputs - references).square().mean((1, 2, 3)).clamp(min=_ROUNDING)
-                distance = term(outputs, term.prepare(references, None))
+                distance = pyramid_distance(outputs, references)
                 found["psnr"][rows, number] = (-10 * error.log10()).double().cpu().numpy()
                 found["nlpd"][rows, number] = distance.double().cpu().numpy()
                 advance(len(rows))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmark.errors import SpecError, UnknownNameError, WeightsError
 from benchmark.imaging.alignment import align
 from benchmark.imaging.colour import luminance
+from benchmark.imaging.difference import pyramid_distance
 from benchmark.losses import LOSSES
 from benchmark.losses.base import Instruments, LossTerm
 from benchmark.losses.colour import Chroma
@@ -140,6 +141,7 @@ def test_pyramid_distance_is_pyiqas(images: Tensor) -> None:
     first, second = (batch.expand(-1, 3, -1, -1) for batch in gray)
     value = term(first, term.prepare(second, None))
     torch.testing.assert_close(value, torch.stack(expected).mean(0), rtol=1e-4, atol=1e-5)
+    assert torch.equal(pyramid_distance(first, second), value)
 
 
 def test_identity_looks_at_the_aligned_face_and_at_the_centre_elsewhere(
