@@ -24,10 +24,17 @@ _SET_ASIDE = ("EQUILUX_", "HF_", "PYTEST_", "TRANSFORMERS_")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended, and what it said."""
+    """How a command ended, what it said, and how long it had a CPU."""
 
     code: int
     said: str
+    seconds: float = 0.0
+
+
+def _children() -> float:
+    """Seconds of a CPU that ended children of this process took."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 class Desk:
@@ -81,6 +88,7 @@ class Desk:
 
     def shell(self, line: str) -> Ended:
         """A line of shell."""
+        before = _children()
         found = subprocess.run(
             ["bash", "-c", line],
             cwd=self.folder,
@@ -91,7 +99,7 @@ class Desk:
             timeout=_SECONDS,
             check=False,
         )
-        return Ended(found.returncode, found.stdout)
+        return Ended(found.returncode, found.stdout, _children() - before)
 
     def newest_run(self) -> str:
         """The run that was made last, as a page means by ``runs/RUN``."""
@@ -118,7 +126,8 @@ class Desk:
         assert server.stdout is not None
         server.stdin.write(json.dumps(job | {"seconds": _SECONDS}) + "\n")
         server.stdin.flush()
-        return Ended(int(server.stdout.readline()), said.read_text("utf-8", "replace"))
+        code, seconds = server.stdout.readline().split()
+        return Ended(int(code), said.read_text("utf-8", "replace"), float(seconds))
 
     def _running(self) -> subprocess.Popen[str]:
         if self._server is None:

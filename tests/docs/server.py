@@ -1,7 +1,8 @@
 """Runs commands as the command line does, each in a fork of a process that has torch already.
 
 Started in a desk (:mod:`.desk`), whose copy of the package it takes. A job is a line of JSON on
-stdin, its exit status a line on stdout. What is published or long has stand-ins (:mod:`.standins`).
+stdin; its exit status and the seconds that it took of a CPU are a line on stdout. What is published
+or takes long has stand-ins (:mod:`.standins`).
 """
 
 from __future__ import annotations
@@ -31,18 +32,20 @@ def serve() -> None:
     import_module("standins").prepare()
     print("ready", flush=True)  # noqa: T201 - to the desk
     for line in sys.stdin:
-        print(_forked(json.loads(line)), flush=True)  # noqa: T201 - to the desk
+        code, seconds = _forked(json.loads(line))
+        print(code, f"{seconds:.1f}", flush=True)  # noqa: T201 - to the desk
 
 
-def _forked(job: dict[str, Any]) -> int:
+def _forked(job: dict[str, Any]) -> tuple[int, float]:
+    """Exit status, and the seconds that it and its workers took of a CPU."""
     child = os.fork()
     if child == 0:
         os._exit(_answer(job))
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(child, signal.SIGKILL))
     signal.alarm(job["seconds"])
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
     signal.alarm(0)
-    return os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
 
 
 def _answer(job: dict[str, Any]) -> int:

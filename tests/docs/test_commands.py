@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +80,9 @@ def test_a_wrong_one_would_be_seen() -> None:
 def test_the_page_runs(page: Path, desk: Desk) -> None:
     desk.lay()
     for line in sorted([*command_lines(page), *snippets(page)], key=lambda line: line.number):
-        started = time.monotonic()
         command = bindings.bind(line, run=desk.newest_run())
         ended = _python(desk, line) if "\n" in line.text else _command(desk, line, command)
-        print(f"{time.monotonic() - started:5.1f} s  {command}")  # noqa: T201 - for -rA
+        print(f"{ended.seconds:5.1f} CPU s  {command}")  # noqa: T201 - for -rA
         assert ended.code == 0, f"{line}\nas: {command}\nended with {ended.code}\n{ended.said}"
 
 

@@ -17,6 +17,7 @@ from tests.contexts.tiny_models import save_clip, save_llava
 from tests.enhancers.test_adapters import onnx_file
 
 from .pages import HOME
+from .standins import zeros
 
 _TONES = ("light", "medium", "dark")
 #: Enough of TensorFlow for the lines that read a checkpoint.
@@ -117,16 +118,7 @@ def _models(folder: Path) -> None:
     network = NAFNet(width=4, enc_blk_nums=[1], middle_blk_num=1, dec_blk_nums=[1])
     save_file(network.state_dict(), folder / "model.safetensors")
     (folder / "kind.safetensors").write_bytes(b"a stand-in")
-    torch.save(_zeros("mirnet-lol"), folder / "model_lol.pth")
-
-
-def _zeros(system: str) -> dict[str, torch.Tensor]:
-    """Weights that fit a large network and take a few kilobytes: one number, seen in all places."""
-    from benchmark.enhancers.published import LINKED
-
-    with torch.device("meta"):
-        network = next(each for each in LINKED if each.name == system).build()
-    return {name: torch.zeros(()).expand(t.shape) for name, t in network.state_dict().items()}
+    (folder / "model_lol.pth").write_bytes(zeros("mirnet-lol"))
 
 
 def _pairs(folder: Path) -> None:
